@@ -1,0 +1,8 @@
+import { defineConfig } from "drizzle-kit";
+
+export default defineConfig({
+  dialect: "postgresql",
+  schema: "./src/db/schema/*.ts",
+  out: "./drizzle",
+  migrations: { schema: "prebuildd_migrations", table: "migrations" },
+});

@@ -1,0 +1,28 @@
+ALTER TABLE "users" ADD COLUMN "is_system" boolean DEFAULT false NOT NULL;
+--> statement-breakpoint
+comment on column users.is_system is 'A system account: nobody can log in with it or act as it like an ordinary user.';
+--> statement-breakpoint
+insert into users (id, email, username, name, hashed_password, status, rbac_roles, login_type, is_system, created_at, updated_at)
+values ('c42fdf75-3097-471c-8c33-fb52454d81c0', 'prebuilds@system', 'prebuilds', 'Prebuilds Owner', 'none', 'active', '{}',
+  'none', true, now(), now());
+--> statement-breakpoint
+drop view group_members_expanded;
+--> statement-breakpoint
+create view group_members_expanded as
+select u.id as user_id, u.email as user_email, u.username as user_username, u.hashed_password as user_hashed_password,
+  u.created_at as user_created_at, u.updated_at as user_updated_at, u.status as user_status,
+  u.rbac_roles as user_rbac_roles, u.login_type as user_login_type, u.avatar_url as user_avatar_url,
+  u.deleted as user_deleted, u.last_seen_at as user_last_seen_at,
+  u.quiet_hours_schedule as user_quiet_hours_schedule, u.name as user_name,
+  u.github_com_user_id as user_github_com_user_id, u.is_system as user_is_system,
+  g.organization_id, g.name as group_name, g.id as group_id
+from (select user_id, group_id from group_members
+  union select user_id, organization_id from organization_members) m
+join users u on u.id = m.user_id and not u.deleted
+join groups g on g.id = m.group_id;
+--> statement-breakpoint
+comment on view group_members_expanded is
+  'Every user of every group: its regular members, and for the Everyone group the members of the organization.';
+--> statement-breakpoint
+insert into organization_members (organization_id, user_id, roles, created_at, updated_at)
+select id, 'c42fdf75-3097-471c-8c33-fb52454d81c0', '{}', now(), now() from organizations where is_default;

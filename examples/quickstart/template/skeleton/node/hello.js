@@ -1,0 +1,2 @@
+const [, , name = "world"] = process.argv;
+process.stdout.write(`Hello, ${name}!\n`);

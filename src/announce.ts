@@ -1,0 +1,51 @@
+import { relative } from "node:path";
+import { localFiles } from "./local-access.ts";
+import type { Logger } from "./log.ts";
+import { createProgress } from "./prebuilds/progress.ts";
+import type { PassResult } from "./prebuilds/reconcile.ts";
+
+/** More pools than this changing at once are told in one line. */
+const TELL_EACH = 10;
+
+/** Tells a person what passes do: each pool as it fills, and once that all are full and how to claim one. */
+export function createAnnouncer(log: Logger, access: { readonly url: string; readonly dataDir: string | undefined }) {
+  const progress = createProgress();
+  let greeted = false;
+
+  return {
+    pass(result: PassResult, seconds: number): void {
+      const touched = result.results.reduce((sum, { done }) => sum + done, 0);
+      const ms = Math.round(seconds * 1_000);
+      if (touched > 0 || result.failures > 0) {
+        log.info({ pools: result.pools.length, touched, failures: result.failures, ms }, "pass done");
+      } else {
+        log.debug({ pools: result.pools.length, ms }, "pass done, nothing to do");
+      }
+      const changed = progress(result.pools);
+      if (changed.length > TELL_EACH) log.info({ pools: changed.length }, `${changed.length} pools changed`);
+      else {
+        for (const { pool, wanted, building, ready } of changed) {
+          const text = `pool ${pool}: ${ready} of ${wanted} ready${building > 0 ? `, ${building} building` : ""}`;
+          log.info({ pool, wanted, building, ready }, text);
+        }
+      }
+      greet(result);
+    },
+  };
+
+  function greet({ pools }: PassResult): void {
+    const full = pools.filter(({ plan }) => plan.state.desired > 0);
+    if (greeted || full.length === 0 || full.some(({ plan }) => plan.state.eligible < plan.state.desired)) return;
+    greeted = true;
+    const first = full[0];
+    if (!first) return;
+    log.info({ url: access.url }, `all pools are full; the API is at ${access.url}`);
+    if (access.dataDir === undefined) return;
+    const setting = access.dataDir === ".prebuildd" ? "" : `PREBUILDD_DATA_DIR=${access.dataDir} `;
+    const { templateName, presetName } = first.pool;
+    log.info(`the token is in ${relative(process.cwd(), localFiles(access.dataDir).token)}`);
+    log.info(
+      `claim a workspace:  ${setting}npx prebuildd claim --template ${templateName} --preset ${presetName} --name my-workspace`,
+    );
+  }
+}

@@ -1,0 +1,69 @@
+import type { Problem } from "./document.ts";
+
+/**
+ * Finds everything that is named twice. It reads the document as given, right or wrong in its other parts, so that
+ * all problems of a file can be reported at once.
+ */
+export function findDuplicates(raw: unknown): Problem[] {
+  const organizations = itemsOf(raw, "organizations");
+  const users = itemsOf(raw, "users");
+  const templates = itemsOf(raw, "templates");
+  return [
+    ...repeated(organizations, ["organizations"], "name", (item) => lower(item["name"])),
+    ...repeated(users, ["users"], "username", (item) => lower(item["username"])),
+    ...repeated(users, ["users"], "email", (item) => lower(item["email"])),
+    ...users.flatMap((user, index) =>
+      repeated(itemsOf(user, "organizations"), ["users", index, "organizations"], "name", (item) =>
+        lower(item["name"]),
+      ),
+    ),
+    ...repeated(templates, ["templates"], "name", (item) => {
+      const [name, organization] = [lower(item["name"]), lower(item["organization"] ?? "default")];
+      return name === undefined || organization === undefined ? undefined : `${organization}/${name}`;
+    }),
+    ...templates.flatMap((template, index) => {
+      const presets = itemsOf(template, "presets");
+      const path = ["templates", index, "presets"];
+      return [
+        ...repeated(presets, path, "name", (item) => (typeof item["name"] === "string" ? item["name"] : undefined)),
+        ...repeated(presets, path, "default", (item) => (item["default"] === true ? "the default" : undefined)),
+      ];
+    }),
+  ];
+}
+
+type Item = Readonly<Record<string, unknown>>;
+
+/** One problem for each item whose key another item before it has too. */
+function repeated(
+  items: readonly Item[],
+  path: readonly (string | number)[],
+  field: string,
+  keyOf: (item: Item) => string | undefined,
+): Problem[] {
+  const first = new Map<string, number>();
+  return items.flatMap((item, index) => {
+    const key = keyOf(item);
+    if (key === undefined) return [];
+    const earlier = first.get(key);
+    if (earlier === undefined) {
+      first.set(key, index);
+      return [];
+    }
+    const message = `is there twice: ${JSON.stringify(key)} is also entry ${earlier} of this list`;
+    return [{ path: [...path, index, field], message, atKey: false }];
+  });
+}
+
+function itemsOf(value: unknown, key: string): Item[] {
+  const list = isItem(value) ? value[key] : undefined;
+  return Array.isArray(list) ? list.map((item) => (isItem(item) ? item : {})) : [];
+}
+
+function isItem(value: unknown): value is Item {
+  return typeof value === "object" && value !== null;
+}
+
+function lower(value: unknown): string | undefined {
+  return typeof value === "string" ? value.toLowerCase() : undefined;
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import type { Context } from "../context.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
+import { databaseErrorOf, ProblemError } from "../errors.ts";
+import type { ApplyDocument } from "./document.ts";
+import { planApply } from "./plan.ts";
+import {
+  lockApply,
+  readState,
+  writeFiles,
+  writeMembers,
+  writeOrganizations,
+  writePresets,
+  writeUsers,
+  writeVersions,
+} from "./store.ts";
+import { finishTemplates, insertTemplates } from "./template-store.ts";
+import { versionNameOf } from "./version-name.ts";
+
+/** What applying a document did, object by object. */
+export const applyResult = z.object({
+  changed: z.boolean(),
+  objects: z.array(
+    z.object({
+      kind: z.enum(["organization", "user", "member", "template", "template_version", "preset"]),
+      id: z.string(),
+      name: z.string(),
+      change: z.enum(["created", "updated", "unchanged"]),
+      settings: z.array(z.string()),
+    }),
+  ),
+});
+
+export type ApplyResult = z.infer<typeof applyResult>;
+
+/**
+ * Makes the database say what the document says, all of it or, if anything is wrong, nothing. Applying a document
+ * again writes nothing. What the document does not name is left alone.
+ * @throws ProblemError that names every part of the document that this database cannot take.
+ */
+export async function applyDocument(
+  context: Context,
+  document: ApplyDocument,
+  { initiatorId }: { readonly initiatorId: string },
+): Promise<ApplyResult> {
+  const versionNames = document.templates.map(versionNameOf);
+  const sources = new Map(document.templates.map(({ source }) => [source.hash, source]));
+  const plan = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+    await lockApply(client);
+    const state = await readState(client, document, versionNames);
+    const planned = planApply(document, state, { newId: randomUUID, versionNames });
+    if (planned.problems.length > 0) {
+      throw new ProblemError("conflict", "the document does not fit this deployment; nothing was changed", {
+        validations: planned.problems,
+      });
+    }
+    const now = context.clock.now();
+    const write = { by: initiatorId, now };
+    const needed = [...new Set(planned.versions.map(({ fileHash }) => fileHash))];
+    await writeOrganizations(client, planned.organizations, now);
+    await writeUsers(client, planned.users, now);
+    await writeMembers(client, planned.members, now);
+    await insertTemplates(client, planned.templates.insert, write);
+    await writeFiles(client, [...needed.flatMap((hash) => sources.get(hash) ?? [])], write);
+    await writeVersions(client, planned.versions, write);
+    await writePresets(client, planned, now);
+    await finishTemplates(client, planned.templates, now);
+    return planned;
+  }).catch((error: unknown) => {
+    throw conflictOf(error) ?? error;
+  });
+  const changed = plan.objects.some(({ change }) => change !== "unchanged");
+  if (changed) context.wake.pools();
+  return { changed, objects: plan.objects.map((object) => ({ ...object, settings: [...object.settings] })) };
+}
+
+/** Somebody else's change may take a name between our look and our write; the one who applies can simply try again. */
+function conflictOf(error: unknown): ProblemError | undefined {
+  const cause = databaseErrorOf(error);
+  if (cause?.code !== "23505") return undefined;
+  const options = cause.detail === undefined ? { cause } : { cause, detail: cause.detail };
+  return new ProblemError("conflict", "somebody else took a name at the same time; nothing was changed", options);
+}

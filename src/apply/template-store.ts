@@ -1,0 +1,39 @@
+import type pg from "pg";
+import type { Writes } from "./changes.ts";
+import type { TemplateRow } from "./state.ts";
+
+const ROWS = `json_to_recordset($1) as r (id uuid, "organizationId" uuid, name text, "displayName" text,
+  description text, icon text, provisioner text, deprecated text, "defaultTtlSeconds" bigint, "activeVersionId" uuid)`;
+
+/** Inserts templates without their active version, which refers to them and so has to come after them. */
+export async function insertTemplates(
+  client: pg.PoolClient,
+  templates: readonly TemplateRow[],
+  write: { readonly by: string; readonly now: Date },
+): Promise<void> {
+  if (templates.length === 0) return;
+  await client.query(
+    `insert into templates (id, organization_id, name, display_name, description, icon, provisioner, deprecated,
+       default_ttl, created_by, created_at, updated_at)
+     select r.id, r."organizationId", r.name, r."displayName", r.description, r.icon, r.provisioner, r.deprecated,
+       r."defaultTtlSeconds" * 1000000000, $2, $3, $3 from ${ROWS}`,
+    [JSON.stringify(templates), write.by, write.now],
+  );
+}
+
+/** Gives new templates their active version, and changed ones everything that can change. */
+export async function finishTemplates(
+  client: pg.PoolClient,
+  { insert, update }: Writes<TemplateRow>,
+  now: Date,
+): Promise<void> {
+  const templates = [...insert, ...update];
+  if (templates.length === 0) return;
+  await client.query(
+    `update templates t
+     set display_name = r."displayName", description = r.description, icon = r.icon, deprecated = r.deprecated,
+       default_ttl = r."defaultTtlSeconds" * 1000000000, active_version_id = r."activeVersionId", updated_at = $2
+     from ${ROWS} where t.id = r.id`,
+    [JSON.stringify(templates), now],
+  );
+}

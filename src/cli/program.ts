@@ -1,0 +1,50 @@
+import { Command } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { addApplyCommand } from "./apply.ts";
+import { addClaimCommand } from "./claim.ts";
+import { describeFailure, EXIT } from "./failure.ts";
+import type { Io } from "./io.ts";
+import { addMigrateCommand } from "./migrate.ts";
+import { addPlanCommand } from "./plan.ts";
+import { addRunCommand } from "./run.ts";
+import { addStatusCommand } from "./status.ts";
+import { addTokenCommand } from "./token.ts";
+import { addWorkspacesCommand } from "./workspaces.ts";
+
+/** Runs one command line and returns the exit code; it never throws. */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  try {
+    await createProgram(io).parseAsync(args, { from: "user" });
+    return EXIT.done;
+  } catch (error) {
+    const { code, text } = describeFailure(error);
+    if (text !== "") io.err(text);
+    return code;
+  }
+}
+
+function createProgram(io: Io): Command {
+  const program = new Command("prebuildd")
+    .description(packageJson.description)
+    .version(packageJson.version)
+    .helpCommand(true)
+    .showHelpAfterError("(see --help)")
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .addHelpText(
+      "after",
+      `
+Commands that talk to a daemon find it through PREBUILDD_URL and PREBUILDD_TOKEN, or, where the database is the
+embedded one, through the files that the daemon keeps in its data directory (PREBUILDD_DATA_DIR, .prebuildd).
+Exit codes: 0 done, 1 failed, 2 wrong use.`,
+    );
+  addRunCommand(program, io);
+  addMigrateCommand(program, io);
+  addApplyCommand(program, io);
+  addPlanCommand(program, io);
+  addStatusCommand(program, io);
+  addClaimCommand(program, io);
+  addWorkspacesCommand(program, io);
+  addTokenCommand(program, io);
+  return program;
+}

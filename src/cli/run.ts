@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import type { Config } from "../config.ts";
+import { EXIT } from "./failure.ts";
+import type { Io } from "./io.ts";
+import { addSettingFlags, configOf } from "./settings.ts";
+
+/** Adds `run`. */
+export function addRunCommand(program: Command, io: Io): void {
+  const run = program
+    .command("run")
+    .description("run the daemon until it is told to stop")
+    .option("--apply <file>", "apply this file before the daemon is ready");
+  addSettingFlags(run, "all").action((options: { readonly apply?: string }) =>
+    runUntilStopped(configOf(io, { ...options }), options.apply),
+  );
+}
+
+/**
+ * Runs the daemon until SIGTERM or SIGINT, then stops it in order. A second signal, or more time than the shutdown
+ * timeout, ends the process at once; what that interrupts is repaired by the next start.
+ */
+async function runUntilStopped(config: Config, applyFile: string | undefined): Promise<void> {
+  const [{ startDaemon }, { createLogger, logDestination }] = await Promise.all([
+    import("../daemon.ts"),
+    import("../log.ts"),
+  ]);
+  const log = createLogger(config.logLevel, logDestination(process.stdout));
+  const asked = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    signals += 1;
+    if (signals > 1) process.exit(EXIT.failed);
+    log.info({ signal }, "stopping");
+    setTimeout(() => {
+      log.error({ timeoutMs: config.shutdownTimeoutMs }, "could not stop in time; ending at once");
+      process.exit(EXIT.failed);
+    }, config.shutdownTimeoutMs).unref();
+    asked.resolve();
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  try {
+    await using _daemon = await startDaemon(config, { log, applyFile });
+    await asked.promise;
+  } finally {
+    process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+  }
+  log.info("stopped");
+}

@@ -1,0 +1,120 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { BuildView, WorkspaceView } from "../workspaces/schema.ts";
+import { type Client, openClient } from "./client.ts";
+import { type Io, printJson, printLines } from "./io.ts";
+import { formatTable } from "./table.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const MAX_LISTED = 1_000;
+const PAGE = 100;
+
+type Page = { readonly workspaces: readonly WorkspaceView[]; readonly count: number };
+type ListOptions = { readonly search?: string; readonly limit: number; readonly json?: boolean };
+
+/** Adds `workspaces list|show|delete`. */
+export function addWorkspacesCommand(program: Command, io: Io): void {
+  const workspaces = program.command("workspaces").description("list, show and delete workspaces");
+  const which = "its id, its name, or owner/name";
+
+  workspaces
+    .command("list")
+    .description("list the workspaces that you may see")
+    .option("--search <query>", "for example `owner:me template:devbox status:running`")
+    .option("--limit <count>", `the most to list, up to ${MAX_LISTED}`, limit, PAGE)
+    .option("--json", "print them as JSON")
+    .action(async (options: ListOptions) => {
+      const page = await list(await openClient(io), options);
+      if (options.json) {
+        printJson(io, page);
+        return;
+      }
+      printLines(
+        io,
+        page.count === 0 ? ["there are no workspaces"] : formatTable(HEADINGS, page.workspaces.map(rowOf)),
+      );
+      if (page.workspaces.length < page.count) io.err(`these are ${page.workspaces.length} of ${page.count}\n`);
+    });
+
+  workspaces
+    .command("show")
+    .description("show one workspace")
+    .argument("<workspace>", which)
+    .option("--json", "print it as JSON")
+    .action(async (reference: string, options: { readonly json?: boolean }) => {
+      const workspace = await find(await openClient(io), reference);
+      if (options.json) printJson(io, workspace);
+      else printLines(io, describe(workspace));
+    });
+
+  workspaces
+    .command("delete")
+    .description("delete one workspace: queues the build that does it")
+    .argument("<workspace>", which)
+    .option("--json", "print the build as JSON")
+    .action(async (reference: string, options: { readonly json?: boolean }) => {
+      const client = await openClient(io);
+      const workspace = await find(client, reference);
+      const path = `/workspaces/${workspace.id}/builds`;
+      const build = await client.send<BuildView>("POST", path, JSON.stringify({ transition: "delete" }));
+      if (options.json) printJson(io, build);
+      else printLines(io, [`deleting ${workspace.owner_name}/${workspace.name} (build ${build.id})`]);
+    });
+}
+
+/** Asks page by page until there is no more, or enough. */
+async function list(client: Client, { search, limit }: ListOptions): Promise<Page> {
+  const workspaces: WorkspaceView[] = [];
+  for (;;) {
+    const query = new URLSearchParams({
+      limit: String(Math.min(PAGE, limit - workspaces.length)),
+      offset: String(workspaces.length),
+      ...(search === undefined ? {} : { q: search }),
+    });
+    const page = await client.get<Page>(`/workspaces?${query}`);
+    workspaces.push(...page.workspaces);
+    const isLast = page.workspaces.length === 0 || workspaces.length >= page.count;
+    if (isLast || workspaces.length >= limit) return { workspaces, count: page.count };
+  }
+}
+
+function find(client: Client, reference: string): Promise<WorkspaceView> {
+  if (UUID.test(reference)) return client.get(`/workspaces/${reference}`);
+  const slash = reference.indexOf("/");
+  const owner = slash < 0 ? "me" : reference.slice(0, slash);
+  return client.get(`/users/${encodeURIComponent(owner)}/workspace/${encodeURIComponent(reference.slice(slash + 1))}`);
+}
+
+const HEADINGS = ["WORKSPACE", "ORGANIZATION", "TEMPLATE", "STATUS", "CREATED", "ID"];
+
+function rowOf(workspace: WorkspaceView): string[] {
+  return [
+    `${workspace.owner_name}/${workspace.name}`,
+    workspace.organization_name,
+    workspace.template_name,
+    workspace.latest_build?.status ?? "none",
+    workspace.created_at,
+    workspace.id,
+  ];
+}
+
+function describe(workspace: WorkspaceView): string[] {
+  const build = workspace.latest_build;
+  const lines: [string, string | null | undefined][] = [
+    ["workspace", `${workspace.owner_name}/${workspace.name}`],
+    ["id", workspace.id],
+    ["template", `${workspace.organization_name}/${workspace.template_name}${workspace.outdated ? " (outdated)" : ""}`],
+    ["status", build?.status],
+    ["error", build?.job.error],
+    ["agents", build?.agents.map(({ name, lifecycle_state }) => `${name} ${lifecycle_state}`).join(", ")],
+    ["created", workspace.created_at],
+    ["last used", workspace.last_used_at],
+    ["stops at", build?.deadline],
+  ];
+  return lines.flatMap(([name, value]) => (value ? [`${`${name}:`.padEnd(11)} ${value}`] : []));
+}
+
+function limit(given: string): number {
+  const count = Number(given);
+  if (/^\d{1,4}$/.test(given) && count >= 1 && count <= MAX_LISTED) return count;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LISTED}.`);
+}

@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { UsageError } from "./errors.ts";
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds of a duration such as `90s`, `5m` or `1h30m`; undefined when it is not one. */
+export function parseDuration(text: string): number | undefined {
+  if (text === "0") return 0;
+  if (!/^(\d+(ms|s|m|h|d))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h|d)/g)) {
+    total += Number(count) * UNITS[unit as keyof typeof UNITS];
+  }
+  return Number.isSafeInteger(total) ? total : undefined;
+}
+
+export type ListenAddress = { readonly host: string; readonly port: number };
+
+const duration = (options: { min: string }) =>
+  z.string().transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= (parseDuration(options.min) ?? 0)) return ms;
+    context.addIssue({ code: "custom", message: `a duration such as 90s, 5m or 1h30m, at least ${options.min}` });
+    return z.NEVER;
+  });
+
+const count = (options: { max: number }) =>
+  z.string().transform((text, context) => {
+    if (/^\d{1,9}$/.test(text) && Number(text) <= options.max) return Number(text);
+    context.addIssue({ code: "custom", message: `a whole number from 0 to ${options.max}` });
+    return z.NEVER;
+  });
+
+const listen = z.string().transform((text, context): ListenAddress => {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match && port <= 65_535) return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+  context.addIssue({ code: "custom", message: "an address such as 127.0.0.1:7070 or :7070" });
+  return z.NEVER;
+});
+
+const databaseUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, "a URL such as postgresql://user:password@host:5432/database");
+
+/** Every setting: its environment variable and what it must look like. Defaults stand beside the keys. */
+const settings = z.object({
+  DATABASE_URL: databaseUrl.optional(),
+  DATABASE_DIRECT_URL: databaseUrl.optional(),
+  PREBUILDD_LISTEN: listen.prefault("127.0.0.1:7070"),
+  PREBUILDD_METRICS_LISTEN: listen.optional(),
+  PREBUILDD_LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "silent"], { error: "trace, debug, info, warn, error or silent" })
+    .default("info"),
+  PREBUILDD_DATA_DIR: z.string().default(".prebuildd"),
+  PREBUILDD_PROVISIONERS: count({ max: 1_000 }).prefault("3"),
+  PREBUILDD_RECONCILIATION_INTERVAL: duration({ min: "100ms" }).prefault("1m"),
+  PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL: duration({ min: "0" }).prefault("1m"),
+  PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK: duration({ min: "1s" }).prefault("1h"),
+  PREBUILDD_METRICS_INTERVAL: duration({ min: "100ms" }).prefault("60s"),
+  PREBUILDD_SHUTDOWN_TIMEOUT: duration({ min: "1s" }).prefault("25s"),
+});
+
+/** The daemon's settings, checked; durations are milliseconds. */
+export type Config = {
+  readonly databaseUrl: string | undefined;
+  readonly databaseDirectUrl: string | undefined;
+  readonly listen: ListenAddress;
+  readonly metricsListen: ListenAddress | undefined;
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  readonly dataDir: string;
+  readonly provisioners: number;
+  readonly reconciliationIntervalMs: number;
+  readonly backoffIntervalMs: number;
+  readonly backoffLookbackMs: number;
+  readonly metricsIntervalMs: number;
+  readonly shutdownTimeoutMs: number;
+};
+
+/**
+ * Reads the settings from the environment; an empty value counts as not set.
+ * @throws UsageError that names every bad key with its value and what is allowed.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = settings.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => {
+      const key = String(issue.path[0]);
+      const shown = key.startsWith("DATABASE_") ? "" : ` is ${JSON.stringify(given[key])}, but`;
+      return `${key}${shown} must be ${issue.message}`;
+    });
+    throw new UsageError(problems.join("\n"));
+  }
+  const s = parsed.data;
+  return Object.freeze({
+    databaseUrl: s.DATABASE_URL,
+    databaseDirectUrl: s.DATABASE_DIRECT_URL ?? s.DATABASE_URL,
+    listen: s.PREBUILDD_LISTEN,
+    metricsListen: s.PREBUILDD_METRICS_LISTEN,
+    logLevel: s.PREBUILDD_LOG_LEVEL,
+    dataDir: s.PREBUILDD_DATA_DIR,
+    provisioners: s.PREBUILDD_PROVISIONERS,
+    reconciliationIntervalMs: s.PREBUILDD_RECONCILIATION_INTERVAL,
+    backoffIntervalMs: s.PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL,
+    backoffLookbackMs: s.PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK,
+    metricsIntervalMs: s.PREBUILDD_METRICS_INTERVAL,
+    shutdownTimeoutMs: s.PREBUILDD_SHUTDOWN_TIMEOUT,
+  });
+}
+
+/** Where client commands find the daemon. */
+export type ClientConfig = {
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  readonly dataDir: string;
+};
+
+/** Reads what client commands need from the environment. */
+export function readClientConfig(env: Readonly<Record<string, string | undefined>> = process.env): ClientConfig {
+  return {
+    url: env["PREBUILDD_URL"] || undefined,
+    token: env["PREBUILDD_TOKEN"] || undefined,
+    dataDir: env["PREBUILDD_DATA_DIR"] || ".prebuildd",
+  };
+}

@@ -1,0 +1,181 @@
+import { join, resolve } from "node:path";
+import { createAnnouncer } from "./announce.ts";
+import { applyDocument } from "./apply/execute.ts";
+import { loadApplyFile } from "./apply/load.ts";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import type { Context } from "./context.ts";
+import { openPool } from "./db/connection.ts";
+import { startEmbeddedPostgres } from "./db/embedded/server.ts";
+import { competeForLeadership, refuseTransactionPooler } from "./db/leadership.ts";
+import { listen } from "./db/listen.ts";
+import { migrateUp } from "./db/migrate.ts";
+import { createHealth } from "./health.ts";
+import { assertPortFree, listenOn } from "./http/listen.ts";
+import { buildMetricsServer, buildServer } from "./http/server.ts";
+import { provideLocalAccess } from "./local-access.ts";
+import type { Logger } from "./log.ts";
+import { type Loop, startLoop } from "./loop.ts";
+import { createMetrics } from "./metrics.ts";
+import { ensureDefaultOrganization } from "./organizations/store.ts";
+import { runPass } from "./prebuilds/reconcile.ts";
+import { createCommandDriver } from "./provisioner/command/driver.ts";
+import { createBuildQueue } from "./provisioner/queue.ts";
+import { startWorker } from "./provisioner/worker.ts";
+import { createSourceCache } from "./templates/sources.ts";
+import { ensureAdmin } from "./users/store.ts";
+import { CHANNELS, createWake } from "./wake.ts";
+
+export type Daemon = AsyncDisposable & {
+  /** Where the API answers. */
+  readonly url: string;
+  /** The database in use, also when it is the embedded one. */
+  readonly databaseUrl: string;
+};
+
+export type DaemonOptions = {
+  readonly log: Logger;
+  /** An apply file to be applied before the daemon is ready. */
+  readonly applyFile?: string | undefined;
+};
+
+/** A database that is away for a while makes loops slow, and is no reason to restart this process. */
+const SLOW_DATABASE_MS = 60_000;
+/** The leader's connection is tried twice a second; after this long without an answer requests would fail too. */
+const UNREADY_MS = 3_000;
+/** The least time between the starts of two passes: bursts of claims become a handful of passes. */
+const PASS_SPACING_MS = 25;
+/** What remains of the shutdown timeout for all that comes after the builds. */
+const CLOSING_MS = 5_000;
+
+/**
+ * Starts everything in order and returns once the daemon is ready. Disposing it stops everything in reverse: first it
+ * is no longer ready, then it gives up leadership, then builds end or are handed back, then the connections close.
+ */
+export async function startDaemon(config: Config, { log, applyFile }: DaemonOptions): Promise<Daemon> {
+  await using stack = new AsyncDisposableStack();
+  const document = applyFile === undefined ? undefined : await loadApplyFile(applyFile);
+  await assertPortFree(config.listen);
+
+  const dataDir = resolve(config.dataDir);
+  const embedded =
+    config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres({ dataDir, log })) : undefined;
+  const databaseUrl = embedded?.url ?? config.databaseUrl ?? "";
+  const directUrl = embedded?.url ?? config.databaseDirectUrl ?? databaseUrl;
+  const pool = stack.adopt(openPool(databaseUrl, log), (opened) => opened.end());
+
+  const wake = createWake(pool, log);
+  stack.defer(() => wake.settled());
+  const queue = stack.use(createBuildQueue(pool, log));
+  const poolSettings = {
+    backoffIntervalMs: config.backoffIntervalMs,
+    backoffLookbackMs: config.backoffLookbackMs,
+  };
+  const metrics = createMetrics({ pool, clock: systemClock, poolSettings });
+  const context: Context = {
+    pool,
+    queue,
+    wake,
+    clock: systemClock,
+    log,
+    poolSettings,
+    onCreate: metrics.pools.observeCreate,
+  };
+
+  const health = createHealth();
+  const sources = { health: health.report, metrics: metrics.text };
+  const url = await listenOn(stack, await buildServer(context, sources), config.listen);
+  if (config.metricsListen) await listenOn(stack, await buildMetricsServer(log, sources), config.metricsListen);
+
+  health.starting("migrating the database");
+  const migrations = await migrateUp(directUrl);
+  log.debug({ migrations: migrations.migrations.length }, "the database schema is current");
+  await refuseTransactionPooler(directUrl);
+  health.starting("preparing the queue and the default organization");
+  await queue.start();
+  await ensureDefaultOrganization(pool);
+  const admin = embedded ? await ensureAdmin(pool) : undefined;
+  if (admin) stack.use(await provideLocalAccess({ pool, dataDir, url, userId: admin.id, clock: context.clock }));
+  if (document) {
+    health.starting("applying the given file");
+    const initiatorId = (admin ?? (await ensureAdmin(pool))).id;
+    await applyDocument(context, document.document, { initiatorId });
+    log.info({ file: applyFile }, "applied");
+  }
+
+  const worker = startWorker(context, {
+    drivers: { command: createCommandDriver() },
+    sourceOf: createSourceCache({ pool, dir: join(dataDir, "sources") }).directoryOf,
+    workspacesDir: join(dataDir, "workspaces"),
+    concurrency: config.provisioners,
+  });
+  stack.defer(() => worker.drain(Math.max(config.shutdownTimeoutMs - CLOSING_MS, config.shutdownTimeoutMs / 2)));
+
+  stack.use(
+    startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
+  );
+
+  let passes: Loop | undefined;
+  const announce = createAnnouncer(log, { url, dataDir: embedded && config.dataDir });
+  stack.use(
+    listen({
+      url: directUrl,
+      channels: Object.values(CHANNELS),
+      log,
+      onNotification(channel, payload) {
+        if (channel === CHANNELS.pools) passes?.poke();
+        if (channel === CHANNELS.jobs) worker.poke();
+        if (channel === CHANNELS.cancel) worker.cancel(payload);
+      },
+      onSubscribed() {
+        passes?.poke();
+        worker.poke();
+      },
+    }),
+  );
+
+  async function pass(signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    const seconds = () => (performance.now() - startedAt) / 1_000;
+    try {
+      const result = await runPass(context, signal);
+      metrics.pools.observePass(seconds(), result);
+      announce.pass(result, seconds());
+    } catch (error) {
+      metrics.pools.observePass(seconds(), "failed");
+      throw error;
+    }
+  }
+
+  const leadership = stack.use(
+    competeForLeadership({
+      url: directUrl,
+      lockName: "prebuildd:leader",
+      log,
+      async lead(signal) {
+        await using loop = startLoop({
+          name: "the pass over the pools",
+          intervalMs: config.reconciliationIntervalMs,
+          spacingMs: PASS_SPACING_MS,
+          log,
+          work: pass,
+        });
+        passes = loop;
+        if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
+        passes = undefined;
+      },
+    }),
+  );
+  metrics.observeProcess({ isLeader: () => leadership.isLeader, runningBuilds: () => worker.running });
+  const stallMs = 3 * config.reconciliationIntervalMs;
+  health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
+  health.restartWhenIdle("looking for work", worker.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
+  health.restartWhenIdle("the competition for leadership", leadership.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
+  health.unreadyWhenIdle("the database does not answer", leadership.idleMs, UNREADY_MS);
+
+  health.ready();
+  stack.defer(() => health.stopping());
+  log.info({ url }, `listening on ${url}`);
+  const running = stack.move();
+  return { url, databaseUrl, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}

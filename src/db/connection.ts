@@ -1,0 +1,59 @@
+import pg from "pg";
+import type { Logger } from "../log.ts";
+
+/** Whatever runs one statement: a pool for single statements, a client inside a transaction. */
+export type Queryable = Pick<pg.Pool, "query"> | Pick<pg.PoolClient, "query">;
+
+/** How a transaction begins; each value is the whole BEGIN statement. */
+export const BEGIN = {
+  readWrite: "begin",
+  snapshot: "begin isolation level repeatable read read only",
+} as const;
+
+/**
+ * Opens the pool that all of one process's ordinary statements share.
+ *
+ * A lost connection is logged, never thrown: without a listener on the pool *and* on every client, Node ends the
+ * process when a backend dies.
+ */
+export function openPool(connectionString: string, log: Logger, options: { max?: number } = {}): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: options.max ?? 10,
+    application_name: "prebuildd",
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+  });
+  pool.on("error", (err) => log.warn({ err }, "an idle database connection was lost"));
+  pool.on("connect", (client) => {
+    client.on("error", (err) => log.warn({ err }, "a database connection was lost while in use"));
+  });
+  return pool;
+}
+
+/**
+ * Runs `work` in one transaction on one connection and returns what it returns. The original error survives a
+ * rollback that fails too, and a connection in an unknown state is thrown away instead of going back to the pool.
+ */
+export async function withTransaction<T>(
+  pool: pg.Pool,
+  begin: (typeof BEGIN)[keyof typeof BEGIN],
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query(begin);
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((cause: Error) => {
+      broken = cause;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,69 @@
+import { sql } from "drizzle-orm";
+import { bigint, check, index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import type { JobStatus, PrebuildStage } from "../../vocabulary.ts";
+import { instant } from "./columns.ts";
+import { organizations } from "./organizations.ts";
+import { users } from "./users.ts";
+
+export type JobInput = {
+  readonly workspace_build_id: string;
+  readonly prebuilt_workspace_stage: PrebuildStage;
+};
+
+export const provisionerJobs = pgTable(
+  "provisioner_jobs",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+    startedAt: instant("started_at"),
+    canceledAt: instant("canceled_at"),
+    completedAt: instant("completed_at"),
+    error: text("error"),
+    errorCode: text("error_code"),
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    initiatorId: uuid("initiator_id")
+      .notNull()
+      .references(() => users.id),
+    provisioner: text("provisioner").$type<"command" | "terraform">().notNull(),
+    type: text("type").$type<"workspace_build">().notNull(),
+    input: jsonb("input").$type<JobInput>().notNull(),
+    workerId: uuid("worker_id"),
+    tags: jsonb("tags").$type<Record<string, string>>().notNull().default({}),
+    jobStatus: text("job_status")
+      .$type<JobStatus>()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`case
+          when coalesce(error, '') <> '' then 'failed'
+          when completed_at is not null and canceled_at is not null then 'canceled'
+          when completed_at is not null then 'succeeded'
+          when canceled_at is not null then 'canceling'
+          when started_at is not null then 'running'
+          else 'pending'
+        end`,
+      ),
+  },
+  (t) => [
+    index("provisioner_jobs_unfinished").on(t.createdAt).where(sql`${t.completedAt} is null`),
+    check("provisioner_jobs_type_known", sql`${t.type} in ('workspace_build')`),
+  ],
+);
+
+export const provisionerJobLogs = pgTable(
+  "provisioner_job_logs",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    jobId: uuid("job_id")
+      .notNull()
+      .references(() => provisionerJobs.id, { onDelete: "cascade" }),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    source: text("source").$type<"provisioner" | "provisioner_daemon">().notNull(),
+    level: text("level").$type<"trace" | "debug" | "info" | "warn" | "error">().notNull(),
+    stage: text("stage").notNull(),
+    output: text("output").notNull(),
+  },
+  (t) => [index("provisioner_job_logs_job_id").on(t.jobId, t.id)],
+);

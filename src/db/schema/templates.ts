@@ -1,0 +1,153 @@
+import { sql } from "drizzle-orm";
+import {
+  type AnyPgColumn,
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  pgTable,
+  text,
+  uniqueIndex,
+  uuid,
+  varchar,
+} from "drizzle-orm/pg-core";
+import { bytea, instant } from "./columns.ts";
+import { organizations } from "./organizations.ts";
+import { users } from "./users.ts";
+
+/** Packed template sources, found by the hash of their content. */
+export const files = pgTable(
+  "files",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    hash: text("hash").notNull(),
+    mimetype: text("mimetype").notNull(),
+    data: bytea("data").notNull(),
+    createdBy: uuid("created_by")
+      .notNull()
+      .references(() => users.id),
+    createdAt: instant("created_at").notNull().defaultNow(),
+  },
+  (t) => [uniqueIndex("files_hash_unique").on(t.hash)],
+);
+
+export const templates = pgTable(
+  "templates",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    name: text("name").notNull(),
+    displayName: text("display_name").notNull().default(""),
+    description: text("description").notNull().default(""),
+    icon: text("icon").notNull().default(""),
+    provisioner: text("provisioner").$type<"command" | "terraform">().notNull(),
+    activeVersionId: uuid("active_version_id").references((): AnyPgColumn => templateVersions.id),
+    deleted: boolean("deleted").notNull().default(false),
+    /** Why nobody should use it any more; empty means not deprecated. */
+    deprecated: text("deprecated").notNull().default(""),
+    /** Nanoseconds a workspace may run before it is stopped; 0 means for ever. */
+    defaultTtl: bigint("default_ttl", { mode: "number" }).notNull().default(0),
+    allowUserAutostart: boolean("allow_user_autostart").notNull().default(true),
+    allowUserAutostop: boolean("allow_user_autostop").notNull().default(true),
+    createdBy: uuid("created_by")
+      .notNull()
+      .references(() => users.id),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+  },
+  (t) => [
+    uniqueIndex("templates_organization_id_name_unique")
+      .on(t.organizationId, sql`lower(${t.name})`)
+      .where(sql`not ${t.deleted}`),
+    index("templates_active_version_id").on(t.activeVersionId),
+    check("templates_provisioner_known", sql`${t.provisioner} in ('command', 'terraform')`),
+    check("templates_default_ttl_not_negative", sql`${t.defaultTtl} >= 0`),
+  ],
+);
+
+export const templateVersions = pgTable(
+  "template_versions",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    templateId: uuid("template_id").references((): AnyPgColumn => templates.id, { onDelete: "cascade" }),
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    name: text("name").notNull(),
+    message: text("message").notNull().default(""),
+    readme: text("readme").notNull().default(""),
+    archived: boolean("archived").notNull().default(false),
+    fileId: uuid("file_id")
+      .notNull()
+      .references(() => files.id),
+    createdBy: uuid("created_by")
+      .notNull()
+      .references(() => users.id),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+  },
+  (t) => [uniqueIndex("template_versions_template_id_name_unique").on(t.templateId, t.name)],
+);
+
+export const templateVersionPresets = pgTable(
+  "template_version_presets",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    templateVersionId: uuid("template_version_id")
+      .notNull()
+      .references(() => templateVersions.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    /** How many prebuilds to keep; null means that the preset takes no part in prebuilds. */
+    desiredInstances: integer("desired_instances"),
+    /** Seconds that an unclaimed prebuild lives; null or 0 means for ever. */
+    invalidateAfterSecs: integer("invalidate_after_secs").default(0),
+    prebuildStatus: text("prebuild_status")
+      .$type<"healthy" | "hard_limited" | "validation_failed">()
+      .notNull()
+      .default("healthy"),
+    schedulingTimezone: text("scheduling_timezone").notNull().default(""),
+    isDefault: boolean("is_default").notNull().default(false),
+    description: varchar("description", { length: 128 }).notNull().default(""),
+    icon: varchar("icon", { length: 256 }).notNull().default(""),
+    lastInvalidatedAt: instant("last_invalidated_at"),
+  },
+  (t) => [
+    uniqueIndex("template_version_presets_version_name_unique").on(t.templateVersionId, t.name),
+    check("template_version_presets_desired_not_negative", sql`${t.desiredInstances} >= 0`),
+    check(
+      "template_version_presets_status_known",
+      sql`${t.prebuildStatus} in ('healthy', 'hard_limited', 'validation_failed')`,
+    ),
+  ],
+);
+
+export const templateVersionPresetParameters = pgTable(
+  "template_version_preset_parameters",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    templateVersionPresetId: uuid("template_version_preset_id")
+      .notNull()
+      .references(() => templateVersionPresets.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    value: text("value").notNull(),
+  },
+  (t) => [uniqueIndex("template_version_preset_parameters_preset_name_unique").on(t.templateVersionPresetId, t.name)],
+);
+
+export const templateVersionPresetPrebuildSchedules = pgTable(
+  "template_version_preset_prebuild_schedules",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    presetId: uuid("preset_id")
+      .notNull()
+      .references(() => templateVersionPresets.id, { onDelete: "cascade" }),
+    position: integer("position").notNull().default(0),
+    cronExpression: text("cron_expression").notNull(),
+    desiredInstances: integer("desired_instances").notNull(),
+  },
+  (t) => [index("template_version_preset_prebuild_schedules_preset_id").on(t.presetId)],
+);

@@ -1,0 +1,154 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+  varchar,
+} from "drizzle-orm/pg-core";
+import type { AgentLifecycle, JobStatus, Transition } from "../../vocabulary.ts";
+import { bytea, instant } from "./columns.ts";
+import { organizations } from "./organizations.ts";
+import { provisionerJobs } from "./provisioner.ts";
+import { templates, templateVersionPresets, templateVersions } from "./templates.ts";
+import { users } from "./users.ts";
+
+/** The predicate of the indexes that hold prebuilds only; an index predicate cannot take a parameter. */
+const ownedByPrebuilds = sql`owner_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid and not deleted`;
+
+export const workspaces = pgTable(
+  "workspaces",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+    ownerId: uuid("owner_id")
+      .notNull()
+      .references(() => users.id),
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    templateId: uuid("template_id")
+      .notNull()
+      .references(() => templates.id),
+    name: varchar("name", { length: 64 }).notNull(),
+    deleted: boolean("deleted").notNull().default(false),
+    automaticUpdates: text("automatic_updates").$type<"always" | "never">().notNull().default("never"),
+    favorite: boolean("favorite").notNull().default(false),
+
+    autostartSchedule: text("autostart_schedule"),
+    nextStartAt: instant("next_start_at"),
+    /** Nanoseconds from the end of a start build to its autostop; null means no autostop. */
+    ttl: bigint("ttl", { mode: "number" }),
+    lastUsedAt: instant("last_used_at").notNull().defaultNow(),
+    dormantAt: instant("dormant_at"),
+    deletingAt: instant("deleting_at"),
+
+    /** The columns from here on repeat what builds, jobs and agents say; triggers keep them (see ARCHITECTURE.md). */
+    latestBuildId: uuid("latest_build_id"),
+    latestBuildNumber: integer("latest_build_number").notNull().default(0),
+    latestTransition: text("latest_transition").$type<Transition>(),
+    latestJobStatus: text("latest_job_status").$type<JobStatus>(),
+    latestTemplateVersionId: uuid("latest_template_version_id"),
+    /** All agents of the latest build are ready; false while there are none. */
+    agentsReady: boolean("agents_ready").notNull().default(false),
+    /** The preset of the newest build that has one. */
+    presetId: uuid("preset_id").references(() => templateVersionPresets.id),
+    /** Whether build 1 was a prebuild build: how a claimed workspace is recognised later. */
+    createdAsPrebuild: boolean("created_as_prebuild").notNull().default(false),
+    /** How build 1 of a prebuild ended; null while it has not. */
+    prebuildOutcome: text("prebuild_outcome").$type<"succeeded" | "failed" | "canceled">(),
+  },
+  (t) => [
+    uniqueIndex("workspaces_owner_id_name_unique").on(t.ownerId, sql`lower(${t.name})`).where(sql`not ${t.deleted}`),
+    index("workspaces_template_id").on(t.templateId).where(sql`not ${t.deleted}`),
+    index("workspaces_prebuilds").on(t.presetId).where(ownedByPrebuilds),
+    index("workspaces_claimable")
+      .on(t.presetId, t.createdAt, t.id)
+      .where(
+        sql`${ownedByPrebuilds} and agents_ready and latest_transition = 'start' and latest_job_status = 'succeeded'`,
+      ),
+    index("workspaces_prebuild_history").on(t.presetId, t.createdAt).where(sql`${t.createdAsPrebuild}`),
+    index("workspaces_prebuild_failures")
+      .on(t.createdAt)
+      .where(sql`${t.createdAsPrebuild} and prebuild_outcome = 'failed'`),
+    check("workspaces_automatic_updates_known", sql`${t.automaticUpdates} in ('always', 'never')`),
+  ],
+);
+
+export const workspaceBuilds = pgTable(
+  "workspace_builds",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+    workspaceId: uuid("workspace_id")
+      .notNull()
+      .references(() => workspaces.id),
+    templateVersionId: uuid("template_version_id")
+      .notNull()
+      .references(() => templateVersions.id),
+    buildNumber: integer("build_number").notNull(),
+    transition: text("transition").$type<Transition>().notNull(),
+    initiatorId: uuid("initiator_id")
+      .notNull()
+      .references(() => users.id),
+    jobId: uuid("job_id")
+      .notNull()
+      .references(() => provisionerJobs.id),
+    reason: text("reason").notNull().default("initiator"),
+    /** What the driver keeps of this workspace for its next build. */
+    provisionerState: bytea("provisioner_state"),
+    deadline: instant("deadline"),
+    maxDeadline: instant("max_deadline"),
+    dailyCost: integer("daily_cost").notNull().default(0),
+    templateVersionPresetId: uuid("template_version_preset_id").references(() => templateVersionPresets.id),
+  },
+  (t) => [
+    uniqueIndex("workspace_builds_workspace_id_build_number_unique").on(t.workspaceId, t.buildNumber),
+    uniqueIndex("workspace_builds_job_id_unique").on(t.jobId),
+    check("workspace_builds_transition_known", sql`${t.transition} in ('start', 'stop', 'delete')`),
+  ],
+);
+
+export const workspaceBuildParameters = pgTable(
+  "workspace_build_parameters",
+  {
+    workspaceBuildId: uuid("workspace_build_id")
+      .notNull()
+      .references(() => workspaceBuilds.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    value: text("value").notNull(),
+  },
+  (t) => [primaryKey({ name: "workspace_build_parameters_pkey", columns: [t.workspaceBuildId, t.name] })],
+);
+
+export const workspaceAgents = pgTable(
+  "workspace_agents",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    updatedAt: instant("updated_at").notNull().defaultNow(),
+    jobId: uuid("job_id")
+      .notNull()
+      .references(() => provisionerJobs.id),
+    parentId: uuid("parent_id"),
+    name: text("name").notNull().default("main"),
+    lifecycleState: text("lifecycle_state").$type<AgentLifecycle>().notNull().default("starting"),
+    readyAt: instant("ready_at"),
+    deleted: boolean("deleted").notNull().default(false),
+  },
+  (t) => [
+    index("workspace_agents_job_id").on(t.jobId),
+    check(
+      "workspace_agents_lifecycle_known",
+      sql`${t.lifecycleState} in ('starting', 'ready', 'start_timeout', 'start_error')`,
+    ),
+  ],
+);

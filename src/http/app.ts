@@ -1,0 +1,35 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Context } from "../context.ts";
+import type { Resource, Subject } from "../rbac/access.ts";
+import type { Access } from "./authorize.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Who may call the route. The server does not start when a route says nothing. */
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** Read through `subjectOf` and `targetOf`, which fail when the route's access does not provide them. */
+    authorized: { subject: Subject; target: Resource | undefined } | null;
+  }
+}
+
+/** A server, or the part of one below a path, whose routes are described and checked by zod schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** Adds the routes of one subject below /api/v2. */
+export type RegisterRoutes = (app: App, context: Context) => void | Promise<void>;
+
+/** How the process is doing: whether it should be restarted, and whether it should be sent requests. */
+export type Health = {
+  readonly live: { readonly ok: boolean; readonly problems: readonly string[] };
+  readonly ready: { readonly ok: boolean; readonly problems: readonly string[] };
+};

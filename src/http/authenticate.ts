@@ -1,0 +1,87 @@
+import { timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Context } from "../context.ts";
+import { ProblemError } from "../errors.ts";
+import type { Subject } from "../rbac/access.ts";
+import { hashSecret } from "../users/tokens/create.ts";
+import { parseToken } from "../users/tokens/format.ts";
+import { findToken, type TokenRow, touchToken } from "../users/tokens/store.ts";
+
+/**
+ * How long a token that was looked up is believed without another look. It saves a round trip per request, and it is
+ * how late a revoked token, a suspended user or a changed role takes effect: at most this long.
+ */
+const BELIEVED_MS = 3_000;
+/** Tokens remembered at once; beyond that the one looked up longest ago is forgotten. */
+const REMEMBERED = 10_000;
+/** A token that was noted as used less than this long before is not noted again. */
+const TOUCH_MS = 60_000;
+
+type Remembered = { readonly row: TokenRow; readonly lookedUpAt: number };
+
+/** Finds out who sends a request. */
+export type Authenticator = AsyncDisposable & {
+  /** @throws ProblemError when the headers hold no token that is good now. */
+  authenticate(headers: IncomingHttpHeaders): Promise<Subject>;
+};
+
+/** The token in the headers: `Authorization: Bearer`, or the header that clients of the reference send. */
+function tokenOf(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+  const session = headers["coder-session-token"];
+  return bearer ?? (typeof session === "string" && session !== "" ? session : undefined);
+}
+
+/** Checks tokens against the database, remembering for a few seconds what it said. */
+export function createAuthenticator(context: Pick<Context, "pool" | "clock" | "log">): Authenticator {
+  const { pool, clock, log } = context;
+  const remembered = new Map<string, Remembered>();
+  const touching = new Set<Promise<void>>();
+
+  async function lookUp(id: string, now: number): Promise<TokenRow | undefined> {
+    const known = remembered.get(id);
+    if (known && now - known.lookedUpAt < BELIEVED_MS && now >= known.lookedUpAt) return known.row;
+    remembered.delete(id);
+    const row = await findToken(pool, id);
+    // Unknown ids are not remembered: whoever guesses could fill the memory with them.
+    if (!row) return undefined;
+    remembered.set(id, { row, lookedUpAt: now });
+    for (const oldest of remembered.keys()) {
+      if (remembered.size <= REMEMBERED) break;
+      remembered.delete(oldest);
+    }
+    if (row.lastUsed === null || now - row.lastUsed.getTime() >= TOUCH_MS) touch(id, new Date(now));
+    return row;
+  }
+
+  /** Not awaited by the request: that a token was used is worth knowing, but not worth waiting for. */
+  function touch(id: string, now: Date): void {
+    const done = touchToken(pool, id, now)
+      .catch((err: unknown) => log.warn({ err }, "could not note that a token was used"))
+      .finally(() => touching.delete(done));
+    touching.add(done);
+  }
+
+  return {
+    async authenticate(headers) {
+      const text = tokenOf(headers);
+      if (text === undefined) {
+        throw new ProblemError("unauthenticated", "this needs a token: send Authorization: Bearer <token>");
+      }
+      const parts = parseToken(text);
+      const now = clock.now();
+      const row = parts && (await lookUp(parts.id, now.getTime()));
+      if (!parts || !row || !timingSafeEqual(row.hashedSecret, hashSecret(parts.secret))) {
+        throw new ProblemError("unauthenticated", "the token is not valid");
+      }
+      if (row.expiresAt !== null && row.expiresAt <= now) {
+        throw new ProblemError("unauthenticated", "the token has expired");
+      }
+      if (row.status === "suspended") throw new ProblemError("unauthenticated", "the token's user is suspended");
+      return row.subject;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(touching);
+    },
+  };
+}

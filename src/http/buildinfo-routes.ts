@@ -1,0 +1,19 @@
+import { z } from "zod";
+import type { App } from "./app.ts";
+import { VERSION } from "./openapi.ts";
+
+/** Adds the route that says which version answers. */
+export function registerBuildInfoRoutes(app: App): void {
+  app.get(
+    "/buildinfo",
+    {
+      config: { access: "signed-in" },
+      schema: {
+        summary: "Which version answers",
+        tags: ["general"],
+        response: { 200: z.object({ version: z.string() }) },
+      },
+    },
+    async () => ({ version: VERSION }),
+  );
+}

@@ -1,0 +1,49 @@
+import swagger from "@fastify/swagger";
+import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import packageJson from "../../package.json" with { type: "json" };
+import type { App } from "./app.ts";
+
+/** The version of this program. */
+export const VERSION = packageJson.version;
+
+/** Describes all routes that are added below `app` after this call, and serves the description. */
+export async function registerOpenApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "prebuildd", version: VERSION, description: packageJson.description },
+      components: {
+        securitySchemes: {
+          bearer: { type: "http", scheme: "bearer" },
+          session: { type: "apiKey", in: "header", name: "Coder-Session-Token" },
+        },
+        schemas: {
+          Error: {
+            type: "object",
+            required: ["message"],
+            properties: {
+              message: { type: "string" },
+              detail: { type: "string" },
+              validations: {
+                type: "array",
+                items: {
+                  type: "object",
+                  required: ["field", "detail"],
+                  properties: { field: { type: "string" }, detail: { type: "string" } },
+                },
+              },
+            },
+          },
+        },
+      },
+      security: [{ bearer: [] }, { session: [] }],
+    },
+    transform: (input) => {
+      const { schema, url } = jsonSchemaTransform(input);
+      // Without a token only what says so can be called.
+      const security = input.route.config?.access === "public" ? { security: [] } : {};
+      return { schema: { ...schema, ...security }, url };
+    },
+  });
+  app.get("/openapi.json", { config: { access: "public" }, schema: { hide: true } }, async () => app.swagger());
+}

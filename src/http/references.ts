@@ -1,0 +1,30 @@
+import type { FastifyRequest } from "fastify";
+import type { Context } from "../context.ts";
+import { findOrganization } from "../organizations/store.ts";
+import { findUser } from "../users/store.ts";
+import { pathPart, subjectOf } from "./authorize.ts";
+
+/** What a `{user}` in a path stands for: an id, a username or an email address, or `me`. */
+export async function findUserInPath(
+  context: Context,
+  request: FastifyRequest,
+): Promise<{ readonly id: string; readonly username: string } | undefined> {
+  const reference = pathPart(request, "user");
+  const { userId, username } = subjectOf(request);
+  // The caller's own name needs no look-up, which is what claims nearly always have here.
+  if (reference === "me" || reference.toLowerCase() === userId) return { id: userId, username };
+  return findUser(context.pool, reference);
+}
+
+/** What an `{organization}` in a path stands for: an id, a name or `default`. */
+export async function findOrganizationInPath(
+  context: Context,
+  request: FastifyRequest,
+): Promise<{ readonly id: string; readonly name: string } | undefined> {
+  const reference = pathPart(request, "organization").toLowerCase();
+  const { memberships } = subjectOf(request);
+  const mine =
+    (reference === "default" ? memberships.find(({ isDefault }) => isDefault) : undefined) ??
+    memberships.find(({ id }) => id === reference);
+  return mine ?? findOrganization(context.pool, reference);
+}

@@ -1,0 +1,60 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "./log.ts";
+
+export type Loop = AsyncDisposable & {
+  /** Asks for a run now. Any number of requests during a run become one run after it. */
+  poke(): void;
+  /** Milliseconds since the last run ended (or since the start); compare with the interval to see a stall. */
+  idleMs(): number;
+};
+
+type LoopOptions = {
+  readonly name: string;
+  readonly intervalMs: number;
+  /** The least time between the starts of two runs, so that a burst of pokes is a handful of runs. */
+  readonly spacingMs?: number;
+  readonly log: Logger;
+  work(signal: AbortSignal): Promise<void>;
+};
+
+/**
+ * Runs `work` at once, then whenever it is poked, and at least every interval; never twice at the same time. An error
+ * is logged and the next run is as usual. Disposing aborts the signal and waits for the run to end.
+ */
+export function startLoop({ name, intervalMs, spacingMs = 0, log, work }: LoopOptions): Loop {
+  const stop = new AbortController();
+  let poked = Promise.withResolvers<void>();
+  let endedAt = performance.now();
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      poked = Promise.withResolvers();
+      const startedAt = performance.now();
+      try {
+        await work(stop.signal);
+      } catch (err) {
+        if (!stop.signal.aborted) log.error({ err }, `${name} failed; it runs again at the next interval`);
+      }
+      endedAt = performance.now();
+      // A run that takes long is followed by a rest as long, so that the loop never uses more than half of its time.
+      const rest = Math.max(spacingMs - (endedAt - startedAt), Math.min(endedAt - startedAt, intervalMs));
+      if (spacingMs > 0) await pause(rest);
+      await Promise.race([poked.promise, pause(intervalMs)]);
+    }
+  }
+
+  async function pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: stop.signal }).catch(() => {});
+  }
+
+  const running = run();
+  return {
+    poke: () => poked.resolve(),
+    idleMs: () => performance.now() - endedAt,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      poked.resolve();
+      await running;
+    },
+  };
+}

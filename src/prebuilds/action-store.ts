@@ -1,0 +1,162 @@
+import type pg from "pg";
+import type { Queryable } from "../db/connection.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+
+/** A pool that may get new members: its row is locked until the transaction ends. */
+export type LockedPreset = { readonly templateVersionId: string };
+
+/**
+ * Locks a preset that is still to be filled; undefined when its version is no longer active, its template is gone or
+ * deprecated, or its creations are stopped.
+ */
+export async function lockPresetForCreate(client: pg.PoolClient, presetId: string): Promise<LockedPreset | undefined> {
+  const { rows } = await client.query<{ template_version_id: string }>(
+    `select p.template_version_id
+     from template_version_presets p
+     join templates t on t.active_version_id = p.template_version_id and not t.deleted and t.deprecated = ''
+     where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'
+     for no key update of p`,
+    [presetId],
+  );
+  return rows[0] && { templateVersionId: rows[0].template_version_id };
+}
+
+/** How many unexpired members a pool has or is about to have: running ones and those being started. */
+export async function countMembers(
+  client: pg.PoolClient,
+  presetId: string,
+  createdSince: Date | null,
+): Promise<number> {
+  const { rows } = await client.query<{ members: number }>(
+    `select count(*)::int as members from workspaces
+     where owner_id = $2 and not deleted and preset_id = $1 and latest_transition = 'start'
+       and (latest_job_status in ('pending', 'running', 'canceling')
+         or (latest_job_status = 'succeeded' and ($3::timestamptz is null or created_at >= $3)))`,
+    [presetId, PREBUILDS_SYSTEM_USER_ID, createdSince],
+  );
+  return rows[0]?.members ?? 0;
+}
+
+/** Adds one prebuild with its first build and job per name, and returns the jobs' ids. */
+export async function insertPrebuilds(
+  client: pg.PoolClient,
+  presetId: string,
+  names: readonly string[],
+  now: Date,
+): Promise<string[]> {
+  const { rows } = await client.query<{ job_id: string }>(
+    `with pool as (
+       select p.id as preset_id, v.id as version_id, t.id as template_id, t.organization_id, t.provisioner
+       from template_version_presets p
+       join template_versions v on v.id = p.template_version_id
+       join templates t on t.id = v.template_id
+       where p.id = $1
+     ), fresh as materialized (
+       select gen_random_uuid() as workspace_id, gen_random_uuid() as build_id, gen_random_uuid() as job_id, name
+       from unnest($2::text[]) as n (name)
+     ), new_workspaces as (
+       insert into workspaces (id, created_at, updated_at, last_used_at, owner_id, organization_id, template_id, name,
+         automatic_updates, created_as_prebuild, latest_build_id, latest_build_number, latest_transition,
+         latest_job_status, latest_template_version_id, preset_id)
+       select workspace_id, $3, $3, $3, $4, organization_id, template_id, name, 'never', true, build_id, 1, 'start',
+         'pending', version_id, preset_id
+       from fresh, pool
+     ), new_jobs as (
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       select job_id, $3, $3, organization_id, $4, provisioner, 'workspace_build',
+         jsonb_build_object('workspace_build_id', build_id, 'prebuilt_workspace_stage', 'create')
+       from fresh, pool
+     ), new_builds as (
+       insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
+         transition, initiator_id, job_id, reason, template_version_preset_id)
+       select build_id, $3, $3, workspace_id, version_id, 1, 'start', $4, job_id, 'initiator', preset_id
+       from fresh, pool
+     ), new_parameters as (
+       insert into workspace_build_parameters (workspace_build_id, name, value)
+       select f.build_id, p.name, p.value
+       from fresh f, template_version_preset_parameters p where p.template_version_preset_id = $1
+     )
+     select job_id from fresh`,
+    [presetId, names, now, PREBUILDS_SYSTEM_USER_ID],
+  );
+  return rows.map((row) => row.job_id);
+}
+
+/**
+ * Adds a delete build to each of the given workspaces that is still a running prebuild, and returns the jobs' ids. One
+ * that has been claimed, or that something else is happening to, is left alone.
+ */
+export async function insertDeleteBuilds(client: pg.PoolClient, ids: readonly string[], now: Date): Promise<string[]> {
+  const { rows } = await client.query<{ job_id: string }>(
+    `with doomed as materialized (
+       select w.id, w.organization_id, w.latest_build_number + 1 as build_number, w.latest_template_version_id,
+         t.provisioner, gen_random_uuid() as build_id, gen_random_uuid() as job_id
+       from workspaces w
+       join templates t on t.id = w.template_id
+       where w.id = any($1::uuid[]) and w.owner_id = $2 and not w.deleted
+         and w.latest_transition = 'start' and w.latest_job_status = 'succeeded'
+       order by w.id
+       for update of w skip locked
+     ), new_jobs as (
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       select job_id, $3, $3, organization_id, $2, provisioner, 'workspace_build',
+         jsonb_build_object('workspace_build_id', build_id, 'prebuilt_workspace_stage', 'create')
+       from doomed
+     ), new_builds as (
+       insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
+         transition, initiator_id, job_id, reason)
+       select build_id, $3, $3, id, latest_template_version_id, build_number, 'delete', $2, job_id, 'initiator'
+       from doomed
+     ), parameters as (
+       insert into workspace_build_parameters (workspace_build_id, name, value)
+       select d.build_id, p.name, p.value
+       from doomed d
+       join workspaces w on w.id = d.id
+       join workspace_build_parameters p on p.workspace_build_id = w.latest_build_id
+     )
+     select job_id from doomed`,
+    [ids, PREBUILDS_SYSTEM_USER_ID, now],
+  );
+  return rows.map((row) => row.job_id);
+}
+
+/**
+ * Cancels the first builds of a preset that nobody has begun although their version is no longer active, and deletes
+ * their workspaces, which nothing exists for yet, in the same transaction. Returns how many.
+ */
+export async function cancelPendingBuilds(client: Queryable, presetId: string, now: Date): Promise<number> {
+  const { rows } = await client.query<{ canceled: number }>(
+    `with superseded as materialized (
+       select j.id as job_id, w.id as workspace_id, w.organization_id, b.template_version_id, t.provisioner,
+         gen_random_uuid() as delete_build_id, gen_random_uuid() as delete_job_id
+       from workspaces w
+       join workspace_builds b on b.id = w.latest_build_id and b.build_number = 1 and b.transition = 'start'
+         and b.initiator_id = $2
+       join provisioner_jobs j on j.id = b.job_id and j.started_at is null and j.canceled_at is null
+         and j.completed_at is null and j.worker_id is null
+       join templates t on t.id = w.template_id and (t.active_version_id <> b.template_version_id or t.deleted
+         or t.deprecated <> '')
+       where w.owner_id = $2 and not w.deleted and w.preset_id = $1 and w.latest_job_status = 'pending'
+       for update of j, w skip locked
+     ), canceled as (
+       update provisioner_jobs j set canceled_at = $3, completed_at = $3, updated_at = $3
+       from superseded s where j.id = s.job_id
+     ), delete_jobs as (
+       insert into provisioner_jobs (id, created_at, updated_at, started_at, completed_at, organization_id,
+         initiator_id, provisioner, type, input)
+       select delete_job_id, $3, $3, $3, $3, organization_id, $2, provisioner, 'workspace_build',
+         jsonb_build_object('workspace_build_id', delete_build_id, 'prebuilt_workspace_stage', 'create')
+       from superseded
+     ), delete_builds as (
+       insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
+         transition, initiator_id, job_id, reason)
+       select delete_build_id, $3, $3, workspace_id, template_version_id, 2, 'delete', $2, delete_job_id, 'initiator'
+       from superseded
+     ), deleted as (
+       update workspaces w set deleted = true, updated_at = $3 from superseded s where w.id = s.workspace_id
+     )
+     select count(*)::int as canceled from superseded`,
+    [presetId, PREBUILDS_SYSTEM_USER_ID, now],
+  );
+  return rows[0]?.canceled ?? 0;
+}

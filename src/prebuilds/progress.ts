@@ -1,0 +1,36 @@
+import type { PoolState } from "./state.ts";
+
+type NamedState = {
+  readonly pool: { readonly id: string; readonly templateName: string; readonly presetName: string };
+  readonly plan: { readonly state: PoolState };
+};
+
+/** What a person wants to know of one pool while it fills. */
+export type PoolProgress = {
+  readonly pool: string;
+  readonly wanted: number;
+  readonly building: number;
+  readonly ready: number;
+};
+
+/** The pools whose progress differs from what was last told; remembers what it tells. */
+export function createProgress(): (pools: readonly NamedState[]) => PoolProgress[] {
+  let told = new Map<string, string>();
+  return (pools) => {
+    const changed: PoolProgress[] = [];
+    const next = new Map<string, string>();
+    for (const { pool, plan } of pools) {
+      const progress = {
+        pool: `${pool.templateName}/${pool.presetName}`,
+        wanted: plan.state.desired,
+        building: plan.state.starting + (plan.state.actual - plan.state.expired - plan.state.eligible),
+        ready: plan.state.eligible,
+      };
+      const key = JSON.stringify(progress);
+      next.set(pool.id, key);
+      if (told.get(pool.id) !== key) changed.push(progress);
+    }
+    told = next;
+    return changed;
+  };
+}

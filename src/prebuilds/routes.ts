@@ -1,0 +1,35 @@
+import type { Context } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { scopeOfCaller } from "../http/authorize.ts";
+import { readPlan, readPools } from "./status.ts";
+
+const TAGS = ["prebuilds"];
+
+/** Adds the routes that say what the pools hold and why. */
+export function registerPrebuildRoutes(app: App, context: Context): void {
+  app.get(
+    "/prebuilds/pools",
+    {
+      config: { access: "signed-in" },
+      schema: {
+        summary: "The pools of the caller's organizations: what they hold, and why they are not full",
+        tags: TAGS,
+      },
+    },
+    async (request) => {
+      const { everything, organizationIds } = scopeOfCaller(request);
+      const pools = await readPools(context);
+      return everything ? pools : pools.filter((pool) => organizationIds.includes(pool.organization_id));
+    },
+  );
+
+  app.get(
+    "/prebuilds/plan",
+    {
+      // The plan weighs the pools of all organizations against one another, so it is for who runs the deployment.
+      config: { access: { action: "read", of: () => ({ type: "deployment_config" }) } },
+      schema: { summary: "What a pass would do now, and why; changes nothing", tags: TAGS },
+    },
+    async () => readPlan(context),
+  );
+}

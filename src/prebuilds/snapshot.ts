@@ -1,0 +1,45 @@
+/** A prebuild whose latest build is a succeeded start. */
+export type RunningPrebuild = {
+  readonly id: string;
+  readonly createdAt: Date;
+  /** All its agents are ready. */
+  readonly ready: boolean;
+};
+
+export type PrebuildStatus = "healthy" | "hard_limited" | "validation_failed";
+
+/** The sizes that a pool takes at certain times: windows as cron expressions in one time zone. */
+export type Scheduling = {
+  readonly timezone: string;
+  readonly schedule: readonly { readonly cron: string; readonly instances: number }[];
+};
+
+/** One pool as it was read from the database: what is wanted, what is there, and what is under way. */
+export type PresetSnapshot = {
+  readonly id: string;
+  /** The preset belongs to the template's active version. */
+  readonly active: boolean;
+  readonly templateDeleted: boolean;
+  readonly deprecated: boolean;
+  readonly desiredInstances: number;
+  /** Seconds an unclaimed prebuild lives from its creation; null or at most 0 means for ever. */
+  readonly ttlSeconds: number | null;
+  /** Prebuilds created before this instant are no longer wanted. */
+  readonly lastInvalidatedAt: Date | null;
+  readonly status: PrebuildStatus;
+  readonly hardLimited: boolean;
+  readonly paused: boolean;
+  readonly scheduling: Scheduling | null;
+  readonly running: readonly RunningPrebuild[];
+  /** Unfinished latest builds of the pool's prebuilds, by transition; those being canceled count too. */
+  readonly inProgress: { readonly start: number; readonly stop: number; readonly delete: number };
+  /** First builds that wait in the queue although their version is no longer active. */
+  readonly pending: number;
+  /** Recent failures, null when there are none within the lookback. */
+  readonly backoff: { readonly numFailed: number; readonly lastBuildAt: Date } | null;
+};
+
+/** Whether the pool is to be kept at all; prebuilds of any other pool are to go. */
+export function isActive(preset: PresetSnapshot): boolean {
+  return preset.active && !preset.templateDeleted && !preset.deprecated;
+}

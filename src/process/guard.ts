@@ -1,0 +1,127 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { PassThrough, type Readable, type Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** How a guarded command is run. */
+export type GuardOptions = {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The user and group to run as; only root may choose. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** What the command's process group gets when this process dies, however it dies. */
+  readonly onOrphaned: "SIGKILL" | "SIGINT";
+  /** A file descriptor for stdout and stderr; without it they are the handle's streams. */
+  readonly outputTo?: number;
+};
+
+/** How a command ended: its exit code, or the signal that ended it. */
+export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+/** A running command that does not outlive this process. */
+export type GuardedProcess = {
+  /** Also the id of its process group. */
+  readonly pid: number | undefined;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Settles when the command has ended and its output was read; rejects when it could not be started. */
+  readonly exited: Promise<Exit>;
+  /** Signals the command and all that it started; does nothing once it has ended. */
+  killGroup(signal: NodeJS.Signals): void;
+};
+
+const SHELL = "/bin/sh";
+/** Learns the group's id, then waits for the end of its input: the kernel closes the pipe when its parent dies. */
+const WATCHER = 'read -r group || exit 0; read -r _; kill "-$0" "-$group"';
+/** Holds the command back until the watcher knows its group, so that no moment is unguarded; keeps its own pid. */
+const GATE = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
+/** How long output may stay open after the command's end before whoever still holds it is ignored. */
+const DRAIN_MS = 2_000;
+
+/**
+ * Runs a command in its own process group and session, so that neither Ctrl-C nor a kill -9 of this process leaves it
+ * behind: a watcher process sends `onOrphaned` to the whole group as soon as this process is gone.
+ *
+ * What the command started and left in its group is killed when the command ends; a process that should live on must
+ * leave the group (`setsid`). Such a process may keep stdout open: the streams end two seconds after the command.
+ * A command that does not exist ends with code 127, one that cannot be executed with 126, as in a shell.
+ */
+export function spawnGuarded(command: string, args: readonly string[], options: GuardOptions): GuardedProcess {
+  const watcher = spawn(SHELL, ["-c", WATCHER, options.onOrphaned.replace("SIG", "")], {
+    cwd: "/",
+    env: {},
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  ignoreErrors(watcher, watcher.stdin);
+  if (watcher.pid === undefined) throw new Error(`cannot start ${command}: no more processes or files can be opened`);
+  const output = options.outputTo ?? "pipe";
+  const child = spawn(SHELL, ["-c", GATE, "guard", command, ...args], {
+    detached: true,
+    stdio: ["pipe", output, output, "pipe"],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env } }),
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+  });
+  const gate = child.stdio?.[3] as Writable | undefined;
+  if (!child.stdin || !gate) {
+    watcher.kill("SIGKILL");
+    throw new Error(`cannot start ${command}: no more processes or files can be opened`);
+  }
+  ignoreErrors(child, child.stdin, gate);
+  if (child.pid !== undefined) {
+    watcher.stdin.write(`${child.pid}\n`);
+    gate.end("go\n");
+  }
+  let ended = false;
+  const killGroup = (signal: NodeJS.Signals) => {
+    if (!ended && child.pid !== undefined) killGroupOf(child.pid, signal);
+  };
+  const stdout = passOn(child.stdout);
+  const stderr = passOn(child.stderr);
+  const closed = once(child, "close");
+  closed.catch(() => {}); // an error event: reported by the promise below
+  const exited = once(child, "exit").then(
+    async ([code, signal]): Promise<Exit> => {
+      killGroup("SIGKILL");
+      ended = true;
+      watcher.kill("SIGKILL");
+      await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
+      for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+      stdout.end();
+      stderr.end();
+      return { code, signal };
+    },
+    (cause: unknown): never => {
+      ended = true;
+      watcher.kill("SIGKILL");
+      throw new Error(`cannot start ${command} in ${options.cwd ?? process.cwd()}`, { cause });
+    },
+  );
+  exited.catch(() => {}); // whoever awaits it sees the error; nobody has to
+  return { pid: child.pid, stdin: child.stdin, stdout, stderr, exited, killGroup };
+}
+
+function killGroupOf(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group has no process any more.
+  }
+}
+
+/** A stream of its own can be ended cleanly while a stranger still holds the pipe open. */
+function passOn(source: Readable | null): PassThrough {
+  const stream = new PassThrough();
+  if (source) source.pipe(stream);
+  else stream.end();
+  return stream;
+}
+
+/** A broken pipe to a process that has just ended says nothing that its exit does not say. */
+function ignoreErrors(...emitters: (NodeJS.EventEmitter | null)[]): void {
+  for (const emitter of emitters) emitter?.on("error", () => {});
+}

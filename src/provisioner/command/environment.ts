@@ -1,0 +1,80 @@
+import type { BuildRequest } from "../driver.ts";
+
+/** What executables may inherit from the daemon: enough to find programs, and nothing that could hold a secret. */
+const INHERITED = ["PATH", "HOME", "LANG", "TMPDIR"] as const;
+
+const FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export type EnvironmentResult =
+  | { readonly ok: true; readonly environment: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly error: string };
+
+/**
+ * The whole environment of a template's executables. It is made from nothing, so that a variable of the daemon that
+ * is not listed here can never reach a template.
+ */
+export function commandEnvironment(
+  request: BuildRequest,
+  options: { readonly host: Readonly<Record<string, string | undefined>>; readonly stateFile: string },
+): EnvironmentResult {
+  const parameters = parameterVariables(request.parameters);
+  if (!parameters.ok) return parameters;
+  const { workspace } = request;
+  const isPrebuild = String(request.stage === "create");
+  const isPrebuildClaim = String(request.stage === "claim");
+  const environment: Record<string, string> = {
+    ...inherited(options.host),
+    ...parameters.environment,
+    PREBUILDD_WORKSPACE_ID: workspace.id,
+    PREBUILDD_WORKSPACE_NAME: workspace.name,
+    PREBUILDD_WORKSPACE_OWNER: workspace.ownerName,
+    PREBUILDD_WORKSPACE_OWNER_NAME: workspace.ownerFullName,
+    PREBUILDD_WORKSPACE_OWNER_EMAIL: workspace.ownerEmail,
+    PREBUILDD_WORKSPACE_DIR: request.workspaceDir,
+    PREBUILDD_TEMPLATE_DIR: request.sourceDir,
+    PREBUILDD_TRANSITION: request.transition,
+    PREBUILDD_IS_PREBUILD: isPrebuild,
+    PREBUILDD_IS_PREBUILD_CLAIM: isPrebuildClaim,
+    PREBUILDD_STATE_FILE: options.stateFile,
+    CODER_WORKSPACE_ID: workspace.id,
+    CODER_WORKSPACE_NAME: workspace.name,
+    CODER_WORKSPACE_OWNER: workspace.ownerName,
+    CODER_WORKSPACE_OWNER_ID: workspace.ownerId,
+    CODER_WORKSPACE_OWNER_NAME: workspace.ownerFullName,
+    CODER_WORKSPACE_OWNER_EMAIL: workspace.ownerEmail,
+    CODER_WORKSPACE_TRANSITION: request.transition,
+    CODER_WORKSPACE_IS_PREBUILD: isPrebuild,
+    CODER_WORKSPACE_IS_PREBUILD_CLAIM: isPrebuildClaim,
+    CODER_WORKSPACE_TEMPLATE_ID: workspace.templateId,
+    CODER_WORKSPACE_TEMPLATE_NAME: workspace.templateName,
+    CODER_WORKSPACE_TEMPLATE_VERSION: workspace.templateVersion,
+  };
+  const withNul = Object.keys(environment).find((name) => environment[name]?.includes("\0"));
+  if (withNul) return { ok: false, error: `${withNul} would hold a NUL character, which no environment variable can` };
+  return { ok: true, environment };
+}
+
+function inherited(host: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const environment: Record<string, string> = { PATH: FALLBACK_PATH };
+  for (const name of INHERITED) {
+    const value = host[name];
+    if (value) environment[name] = value;
+  }
+  return environment;
+}
+
+function parameterVariables(parameters: Readonly<Record<string, string>>): EnvironmentResult {
+  const environment: Record<string, string> = {};
+  const parameterOf = new Map<string, string>();
+  for (const [parameter, value] of Object.entries(parameters)) {
+    const variable = `PREBUILDD_PARAMETER_${parameter.toUpperCase().replaceAll(/[^A-Z0-9_]/g, "_")}`;
+    const other = parameterOf.get(variable);
+    if (other !== undefined) {
+      const names = `${JSON.stringify(other)} and ${JSON.stringify(parameter)}`;
+      return { ok: false, error: `the parameters ${names} would both become ${variable}: rename one of them` };
+    }
+    parameterOf.set(variable, parameter);
+    environment[variable] = value;
+  }
+  return { ok: true, environment };
+}

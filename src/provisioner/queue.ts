@@ -1,0 +1,105 @@
+import type pg from "pg";
+import { PgBoss } from "pg-boss";
+import type { Queryable } from "../db/connection.ts";
+import { QUEUE_SCHEMA } from "../db/queue-schema.ts";
+import type { Logger } from "../log.ts";
+
+/** Who goes first: people before the pools, and making room before filling it. */
+export const PRIORITY = { person: 100, prebuildDelete: 50, prebuildCreate: 10 } as const;
+
+/** The kinds of work that are queued; the item's id is what the work is about. */
+export const WORK = {
+  /** A provisioner job. */
+  build: "prebuildd.build",
+  /** A provisioner job that killed every worker that took it. */
+  deadBuild: "prebuildd.build.dead",
+  /** An agent whose readiness is asked for until it is there. */
+  readiness: "prebuildd.readiness",
+} as const;
+export type WorkKind = (typeof WORK)[keyof typeof WORK];
+
+/** A piece of work that this process has taken; `retryCount` tells this attempt from later ones. */
+export type WorkItem = { readonly id: string; readonly retryCount: number; readonly subjectId: string };
+
+/** A worker that is silent for this long has lost its work to another one. */
+const HEARTBEAT_SECONDS = 20;
+const SUPERVISE_SECONDS = 5;
+const DAY_SECONDS = 86_400;
+
+/** The queue of work. It carries ids only; what is true stands in our own tables. */
+export type BuildQueue = AsyncDisposable & {
+  /** Must have ended before the queue is used; the queue's tables must have been installed by the migrations. */
+  start(): Promise<void>;
+  /** Adds work in the caller's transaction; it can be taken once that commits. */
+  add(client: Queryable, kind: WorkKind, subjectIds: readonly string[], priority: number): Promise<void>;
+  /** Takes up to `limit` items, those with the highest priority first, then the oldest. */
+  take(kind: WorkKind, limit: number): Promise<WorkItem[]>;
+  /** Says that the work goes on; false means that it has been taken away and must be given up. */
+  keep(kind: WorkKind, item: WorkItem): Promise<boolean>;
+  /** Marks the work as done in the caller's transaction. */
+  done(client: Queryable, kind: WorkKind, item: WorkItem): Promise<void>;
+  /** Hands the work back so that another worker can take it at once. */
+  handBack(kind: WorkKind, item: WorkItem, reason: string): Promise<void>;
+};
+
+const executor = (client: Queryable) => ({
+  executeSql: (text: string, values?: unknown[]) => client.query(text, values),
+});
+
+const OPTIONS = {
+  heartbeatSeconds: HEARTBEAT_SECONDS,
+  expireInSeconds: DAY_SECONDS,
+  deleteAfterSeconds: 3_600,
+  retryLimit: 10,
+  retryDelay: 0,
+};
+
+/** Makes the queue on the process's own pool; nothing happens before it is started. */
+export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
+  const boss = new PgBoss({
+    db: executor(pool),
+    schema: QUEUE_SCHEMA,
+    migrate: false,
+    schedule: false,
+    superviseIntervalSeconds: SUPERVISE_SECONDS,
+    monitorIntervalSeconds: SUPERVISE_SECONDS,
+  });
+  boss.on("error", (err) => log.warn({ err }, "the queue's upkeep failed; it is tried again"));
+  boss.on("warning", ({ message }) => log.debug({ warning: message }, "the queue warns"));
+  let started = false;
+
+  return {
+    async start() {
+      await boss.start();
+      started = true;
+      await boss.createQueue(WORK.deadBuild, OPTIONS);
+      await boss.createQueue(WORK.build, { ...OPTIONS, deadLetter: WORK.deadBuild });
+      await boss.createQueue(WORK.readiness, OPTIONS);
+    },
+    async add(client, kind, subjectIds, priority) {
+      if (subjectIds.length === 0) return;
+      const jobs = subjectIds.map((subjectId) => ({ data: { subjectId }, priority }));
+      await boss.insert(kind, jobs, { db: executor(client) });
+    },
+    async take(kind, limit) {
+      const jobs = await boss.fetch<{ subjectId: string }>(kind, { batchSize: limit });
+      return jobs.map(({ id, retryCount, data }) => ({ id, retryCount, subjectId: data.subjectId }));
+    },
+    async keep(kind, item) {
+      // The published types leave out what every command answers: how many items it found.
+      const answer: { affected?: number } = await boss.touch(kind, attemptOf(item));
+      return answer.affected !== 0;
+    },
+    async done(client, kind, item) {
+      await boss.complete(kind, attemptOf(item), null, { db: executor(client) });
+    },
+    async handBack(kind, item, reason) {
+      await boss.fail(kind, attemptOf(item), { reason });
+    },
+    async [Symbol.asyncDispose]() {
+      if (started) await boss.stop({ graceful: false });
+    },
+  };
+}
+
+const attemptOf = ({ id, retryCount }: WorkItem) => ({ id, retryCount });

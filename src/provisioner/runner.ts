@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import type { Context } from "../context.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
+import { messageOf } from "../errors.ts";
+import { settleLifecycle } from "../lifecycle/store.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { type BuildLog, createBuildLog } from "./build-log.ts";
+import type { BuildRequest, BuildResult, Driver } from "./driver.ts";
+import { PRIORITY, WORK, type WorkItem } from "./queue.ts";
+import {
+  appendLogs,
+  beginJob,
+  endJob,
+  insertAgents,
+  type JobDetails,
+  markDeleted,
+  readJob,
+  releaseJob,
+  saveBuildOutcome,
+} from "./store.ts";
+
+/** Why running work is aborted; decides what becomes of it. */
+export type AbortReason = "canceled" | "lost" | "shutdown";
+
+export type RunnerOptions = {
+  readonly drivers: Readonly<Partial<Record<JobDetails["provisioner"], Driver>>>;
+  /** Where a template version's unpacked source is. */
+  sourceOf(fileId: string): Promise<string>;
+  /** The directory below which each workspace has a place of its own. */
+  readonly workspacesDir: string;
+};
+
+export type BuildRunner = {
+  /** Runs one queued job to its end, whatever that is; throws only when the database fails. */
+  run(item: WorkItem, signal: AbortSignal): Promise<void>;
+  /** What a driver is told about a job. */
+  requestOf(job: JobDetails): Promise<BuildRequest>;
+  driverOf(job: JobDetails): Driver;
+};
+
+/** Executes builds: marks the job, lets the driver work, and writes down in one transaction what came of it. */
+export function createBuildRunner(
+  context: Context,
+  options: RunnerOptions & { readonly workerId: string },
+): BuildRunner {
+  const { pool, queue, wake, clock } = context;
+  const { workerId } = options;
+
+  async function run(item: WorkItem, signal: AbortSignal): Promise<void> {
+    const jobId = item.subjectId;
+    const begun = await beginJob(pool, jobId, workerId, clock.now());
+    const job = await readJob(pool, jobId);
+    if (!begun || !job) {
+      await concludeUnstarted(item, job);
+      return;
+    }
+    wake.pools();
+    const log = context.log.child({
+      job: jobId,
+      workspace: job.request.workspace.id,
+      transition: job.request.transition,
+    });
+    log.info({ stage: job.request.stage, attempt: item.retryCount + 1 }, "build started");
+    const lines = createBuildLog({
+      now: clock.now,
+      store: (batch) => appendLogs(pool, jobId, batch),
+      onError: (err) => log.warn({ err }, "lines of a build log were lost"),
+    });
+    const result = await execute(job, signal, lines);
+    const reason = signal.aborted ? (signal.reason as AbortReason) : undefined;
+    if (!result.ok && reason === "lost") {
+      log.warn("another worker has taken this build over; leaving it to it");
+      return;
+    }
+    if (!result.ok && reason === "shutdown") {
+      await releaseJob(pool, jobId, workerId, clock.now());
+      await queue.handBack(WORK.build, item, "the worker was stopped");
+      wake.jobs();
+      log.info("build handed back");
+      return;
+    }
+    if (!result.ok) lines.add({ level: "error", stage: "result", output: result.error });
+    await lines.flush();
+    const kept = await conclude(item, job, result, reason === "canceled");
+    wake.pools();
+    wake.jobs();
+    if (!kept) log.warn("another worker has taken this build over; its outcome counts");
+    else if (result.ok) log.info("build succeeded");
+    else log.warn({ error: result.error }, reason === "canceled" ? "build canceled" : "build failed");
+  }
+
+  async function execute(job: JobDetails, signal: AbortSignal, lines: BuildLog): Promise<BuildResult> {
+    try {
+      const request = await requestOf(job);
+      return await driverOf(job).build(request, { signal, log: lines.add });
+    } catch (error) {
+      return { ok: false, state: job.request.state, error: messageOf(error) };
+    }
+  }
+
+  /** Everything that follows from a build's end is true at once or not at all. */
+  async function conclude(item: WorkItem, job: JobDetails, result: BuildResult, canceled: boolean): Promise<boolean> {
+    const { buildId, transition, workspace } = job.request;
+    const now = clock.now();
+    return withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const error = result.ok || canceled ? null : result.error;
+      if (!(await endJob(client, { jobId: job.jobId, workerId, error, now }))) return false;
+      await saveBuildOutcome(client, { buildId, state: result.state, now });
+      if (result.ok && transition === "delete") await markDeleted(client, workspace.id, now);
+      if (result.ok && transition === "start") {
+        const waiting = await insertAgents(client, job.jobId, result.agents, now);
+        await queue.add(client, WORK.readiness, waiting, priorityOf(job));
+      }
+      await settleLifecycle(client, { workspaceId: workspace.id, buildId, succeeded: result.ok, now });
+      await queue.done(client, WORK.build, item);
+      return true;
+    });
+  }
+
+  /** A job that ended before anybody took it needs no build; one that was canceled while it waited ends here. */
+  async function concludeUnstarted(item: WorkItem, job: JobDetails | undefined): Promise<void> {
+    await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      if (job) await endJob(client, { jobId: job.jobId, workerId: null, error: null, now: clock.now() });
+      await queue.done(client, WORK.build, item);
+    });
+    wake.pools();
+  }
+
+  async function requestOf(job: JobDetails): Promise<BuildRequest> {
+    return {
+      ...job.request,
+      sourceDir: await options.sourceOf(job.fileId),
+      workspaceDir: join(options.workspacesDir, job.request.workspace.id),
+    };
+  }
+
+  function driverOf(job: JobDetails): Driver {
+    const driver = options.drivers[job.provisioner];
+    if (!driver) throw new Error(`this worker has no driver for provisioner "${job.provisioner}"`);
+    return driver;
+  }
+
+  return { run, requestOf, driverOf };
+}
+
+const priorityOf = (job: JobDetails): number =>
+  job.ownerId === PREBUILDS_SYSTEM_USER_ID ? PRIORITY.prebuildCreate : PRIORITY.person;

@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "../context.ts";
+import { type Loop, startLoop } from "../loop.ts";
+import { failDeadBuilds } from "./dead-builds.ts";
+import { WORK, type WorkItem, type WorkKind } from "./queue.ts";
+import { runReadiness } from "./readiness.ts";
+import { type AbortReason, type BuildRunner, createBuildRunner, type RunnerOptions } from "./runner.ts";
+import { canceledAmong } from "./store.ts";
+
+export type Worker = {
+  /** Looks for work now. */
+  poke(): void;
+  /** Gives up the job if this worker runs it, because somebody canceled it. */
+  cancel(jobId: string): void;
+  /** How many builds run here. */
+  readonly running: number;
+  /** Takes no more work, waits until what runs has ended, and hands back what has not within `timeoutMs`. */
+  drain(timeoutMs: number): Promise<void>;
+  idleMs(): number;
+};
+
+export type WorkerOptions = RunnerOptions & {
+  /** How many builds run at once. */
+  readonly concurrency: number;
+};
+
+/** How often work is looked for although no notification came. */
+const POLL_MS = 2_000;
+/** How often running work says that it is alive; must be well below the queue's heartbeat limit. */
+const HEARTBEAT_MS = 4_000;
+/** Agents asked for readiness at the same time; they cost little, so they do not take the place of builds. */
+const READINESS_CONCURRENCY = 16;
+
+type Running = { readonly item: WorkItem; readonly abort: AbortController; readonly ended: Promise<void> };
+
+/** Takes work from the queue and runs it, as much at once as it is allowed to. */
+export function startWorker(context: Context, options: WorkerOptions): Worker {
+  const workerId = randomUUID();
+  const log = context.log.child({ worker: workerId });
+  const runner: BuildRunner = createBuildRunner({ ...context, log }, { ...options, workerId });
+  const lanes = [
+    { kind: WORK.build, limit: options.concurrency, run: runner.run, running: new Map<string, Running>() },
+    {
+      kind: WORK.readiness,
+      limit: READINESS_CONCURRENCY,
+      run: (item: WorkItem, signal: AbortSignal) => runReadiness(context, runner, item, signal),
+      running: new Map<string, Running>(),
+    },
+  ];
+  let draining = false;
+
+  const looking: Loop = startLoop({ name: "looking for work", intervalMs: POLL_MS, log, work: fill });
+  const beating: Loop = startLoop({ name: "the workers' heartbeat", intervalMs: HEARTBEAT_MS, log, work: beat });
+
+  async function fill(signal: AbortSignal): Promise<void> {
+    for (const lane of lanes) {
+      while (!draining && !signal.aborted && lane.running.size < lane.limit) {
+        const items = await context.queue.take(lane.kind, lane.limit - lane.running.size);
+        for (const item of items) begin(lane, item);
+        if (items.length === 0) break;
+      }
+    }
+    if (options.concurrency > 0) await failDeadBuilds(context);
+  }
+
+  function begin(lane: (typeof lanes)[number], item: WorkItem): void {
+    const abort = new AbortController();
+    const ended = lane
+      .run(item, abort.signal)
+      .catch((err: unknown) => {
+        log.error({ err, item: item.subjectId }, "work failed unexpectedly; it is handed back");
+        return handBack(lane.kind, item);
+      })
+      .finally(() => {
+        lane.running.delete(item.id);
+        looking.poke();
+      });
+    lane.running.set(item.id, { item, abort, ended });
+    if (draining) abort.abort("shutdown" satisfies AbortReason);
+  }
+
+  async function handBack(kind: WorkKind, item: WorkItem): Promise<void> {
+    await context.queue.handBack(kind, item, "unexpected error").catch((err: unknown) => {
+      log.warn({ err, item: item.subjectId }, "work could not be handed back; its heartbeat will end");
+    });
+  }
+
+  async function beat(): Promise<void> {
+    for (const lane of lanes) {
+      for (const { item, abort } of [...lane.running.values()]) {
+        if (!(await context.queue.keep(lane.kind, item))) abort.abort("lost" satisfies AbortReason);
+      }
+    }
+    // The notification of a cancellation may have been lost.
+    const builds = [...(lanes[0]?.running.values() ?? [])].map(({ item }) => item.subjectId);
+    for (const jobId of await canceledAmong(context.pool, builds)) cancel(jobId);
+  }
+
+  function cancel(jobId: string): void {
+    for (const { item, abort } of lanes[0]?.running.values() ?? []) {
+      if (item.subjectId === jobId) abort.abort("canceled" satisfies AbortReason);
+    }
+  }
+
+  return {
+    poke: looking.poke,
+    cancel,
+    get running() {
+      return lanes[0]?.running.size ?? 0;
+    },
+    idleMs: looking.idleMs,
+    async drain(timeoutMs) {
+      draining = true;
+      await looking[Symbol.asyncDispose]();
+      const all = lanes.flatMap((lane) => [...lane.running.values()]);
+      // Readiness is cheap to begin again elsewhere, so only builds are worth waiting for.
+      for (const { abort } of lanes[1]?.running.values() ?? []) abort.abort("shutdown" satisfies AbortReason);
+      const patience = setTimeout(() => {
+        for (const { abort } of all) abort.abort("shutdown" satisfies AbortReason);
+      }, timeoutMs);
+      await Promise.allSettled(all.map(({ ended }) => ended));
+      clearTimeout(patience);
+      await beating[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Context } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { notFound, pathPart, scopeOfCaller, targetIdOf } from "../http/authorize.ts";
+import { idParams } from "../http/paging.ts";
+import { findOrganizationInPath } from "../http/references.ts";
+import type { Resource } from "../rbac/access.ts";
+import { findTemplate, findTemplateByName, findTemplateVersion, listPresets, listTemplates } from "./store.ts";
+import { presetSchema, templateSchema, templateVersionSchema, templateVersionView, templateView } from "./view.ts";
+
+const TAGS = ["templates"];
+const organizationParams = z.object({ organization: z.string().describe("an id, a name or `default`") });
+
+/** Adds the routes about templates, their versions and presets. */
+export function registerTemplateRoutes(app: App, context: Context): void {
+  const { pool } = context;
+
+  const templateResource = (row: { id: string; organization_id: string } | undefined): Resource | undefined =>
+    row && { type: "template", id: row.id, organizationId: row.organization_id };
+
+  const byId = async (request: FastifyRequest) => templateResource(await findTemplate(pool, pathPart(request, "id")));
+
+  // A version is as visible as its template; the resource's id is the version's, which is what the routes need.
+  const byVersion = async (request: FastifyRequest) =>
+    templateResource(await findTemplateVersion(pool, pathPart(request, "id")));
+
+  const ofOrganization = async (request: FastifyRequest): Promise<Resource | undefined> => {
+    const found = await findOrganizationInPath(context, request);
+    return found && { type: "organization", id: found.id, organizationId: found.id };
+  };
+
+  const byName = async (request: FastifyRequest) => {
+    const organization = await findOrganizationInPath(context, request);
+    if (!organization) return undefined;
+    return templateResource(await findTemplateByName(pool, organization.id, pathPart(request, "name")));
+  };
+
+  const answerTemplate = async (request: FastifyRequest) => {
+    const row = await findTemplate(pool, targetIdOf(request));
+    if (!row) throw notFound();
+    return templateView(row);
+  };
+
+  app.get(
+    "/templates",
+    {
+      config: { access: "signed-in" },
+      schema: { summary: "The templates that the caller sees", tags: TAGS, response: { 200: z.array(templateSchema) } },
+    },
+    async (request) => (await listTemplates(pool, scopeOfCaller(request))).map(templateView),
+  );
+
+  app.get(
+    "/templates/:id",
+    {
+      config: { access: { action: "read", of: byId } },
+      schema: { summary: "One template", tags: TAGS, params: idParams, response: { 200: templateSchema } },
+    },
+    answerTemplate,
+  );
+
+  app.get(
+    "/organizations/:organization/templates",
+    {
+      config: { access: { action: "read", of: ofOrganization } },
+      schema: {
+        summary: "The templates of an organization",
+        tags: TAGS,
+        params: organizationParams,
+        response: { 200: z.array(templateSchema) },
+      },
+    },
+    async (request) => {
+      const organizationId = targetIdOf(request);
+      return (await listTemplates(pool, scopeOfCaller(request), { organizationId })).map(templateView);
+    },
+  );
+
+  app.get(
+    "/organizations/:organization/templates/:name",
+    {
+      config: { access: { action: "read", of: byName } },
+      schema: {
+        summary: "One template, by its name",
+        tags: TAGS,
+        params: organizationParams.extend({ name: z.string() }),
+        response: { 200: templateSchema },
+      },
+    },
+    answerTemplate,
+  );
+
+  app.get(
+    "/templateversions/:id",
+    {
+      config: { access: { action: "read", of: byVersion } },
+      schema: {
+        summary: "One template version",
+        tags: TAGS,
+        params: idParams,
+        response: { 200: templateVersionSchema },
+      },
+    },
+    async (request) => {
+      const row = await findTemplateVersion(pool, targetIdOf(request));
+      if (!row) throw notFound();
+      return templateVersionView(row);
+    },
+  );
+
+  app.get(
+    "/templateversions/:id/presets",
+    {
+      config: { access: { action: "read", of: byVersion } },
+      schema: {
+        summary: "The presets of a template version",
+        tags: TAGS,
+        params: idParams,
+        response: { 200: z.array(presetSchema) },
+      },
+    },
+    async (request) => listPresets(pool, targetIdOf(request)),
+  );
+}

@@ -1,0 +1,81 @@
+import type { Queryable } from "../db/connection.ts";
+import type { Scope } from "../rbac/access.ts";
+import { isUuid } from "../uuid.ts";
+import type { PresetRow, TemplateRow, TemplateVersionRow } from "./view.ts";
+
+const TEMPLATES = `
+  select t.id, t.organization_id, o.name as organization_name, t.name, t.display_name, t.description, t.icon,
+    t.provisioner, t.active_version_id, v.name as active_version_name, t.deprecated,
+    (t.default_ttl / 1000000)::float8 as default_ttl_ms, t.allow_user_autostart, t.allow_user_autostop,
+    t.created_by as created_by_id, u.username as created_by_name, t.created_at, t.updated_at
+  from templates t
+  join organizations o on o.id = t.organization_id and not o.deleted
+  join users u on u.id = t.created_by
+  left join template_versions v on v.id = t.active_version_id
+  where not t.deleted`;
+
+/** The templates that the scope shows, of all organizations or of one, in the order of their names. */
+export async function listTemplates(
+  db: Queryable,
+  scope: Scope,
+  filter: { readonly organizationId?: string } = {},
+): Promise<TemplateRow[]> {
+  const { rows } = await db.query<TemplateRow>(
+    `${TEMPLATES} and ($1 or t.organization_id = any ($2::uuid[])) and ($3::uuid is null or t.organization_id = $3)
+      order by lower(o.name), lower(t.name)`,
+    [scope.everything, scope.organizationIds, filter.organizationId ?? null],
+  );
+  return rows;
+}
+
+/** Finds a template by its id. */
+export async function findTemplate(db: Queryable, id: string): Promise<TemplateRow | undefined> {
+  if (!isUuid(id)) return undefined;
+  const { rows } = await db.query<TemplateRow>(`${TEMPLATES} and t.id = $1`, [id]);
+  return rows[0];
+}
+
+/** Finds a template by its name, in any case, within an organization. */
+export async function findTemplateByName(
+  db: Queryable,
+  organizationId: string,
+  name: string,
+): Promise<TemplateRow | undefined> {
+  const { rows } = await db.query<TemplateRow>(
+    `${TEMPLATES} and t.organization_id = $1 and lower(t.name) = lower($2)`,
+    [organizationId, name],
+  );
+  return rows[0];
+}
+
+/** Finds a template version by its id; those of deleted templates too, because workspaces may still be on them. */
+export async function findTemplateVersion(db: Queryable, id: string): Promise<TemplateVersionRow | undefined> {
+  if (!isUuid(id)) return undefined;
+  const { rows } = await db.query<TemplateVersionRow>(
+    `select v.id, v.template_id, v.organization_id, v.name, v.message, v.archived,
+        v.id is not distinct from t.active_version_id as active,
+        v.created_by as created_by_id, u.username as created_by_name, v.created_at, v.updated_at
+      from template_versions v
+      join users u on u.id = v.created_by
+      left join templates t on t.id = v.template_id
+      where v.id = $1`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** The presets of a template version with their parameters, the default one first, then in the order of their names. */
+export async function listPresets(db: Queryable, templateVersionId: string): Promise<PresetRow[]> {
+  const { rows } = await db.query<PresetRow>(
+    `select p.id, p.name, p.desired_instances as desired_prebuild_instances, p.is_default as default, p.description,
+        p.icon,
+        coalesce((
+          select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
+          from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]') as parameters
+      from template_version_presets p
+      where p.template_version_id = $1
+      order by p.is_default desc, lower(p.name), p.id`,
+    [templateVersionId],
+  );
+  return rows;
+}

@@ -1,0 +1,109 @@
+import { z } from "zod";
+
+export type TemplateRow = {
+  readonly id: string;
+  readonly organization_id: string;
+  readonly organization_name: string;
+  readonly name: string;
+  readonly display_name: string;
+  readonly description: string;
+  readonly icon: string;
+  readonly provisioner: "command" | "terraform";
+  readonly active_version_id: string | null;
+  readonly active_version_name: string | null;
+  readonly deprecated: string;
+  readonly default_ttl_ms: number;
+  readonly allow_user_autostart: boolean;
+  readonly allow_user_autostop: boolean;
+  readonly created_by_id: string;
+  readonly created_by_name: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+};
+
+export type TemplateVersionRow = {
+  readonly id: string;
+  readonly template_id: string | null;
+  readonly organization_id: string;
+  readonly name: string;
+  readonly message: string;
+  readonly archived: boolean;
+  readonly active: boolean;
+  readonly created_by_id: string;
+  readonly created_by_name: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+};
+
+/** A template as the API shows it. */
+export const templateSchema = z.object({
+  id: z.uuid(),
+  organization_id: z.uuid(),
+  organization_name: z.string(),
+  name: z.string(),
+  display_name: z.string(),
+  description: z.string(),
+  icon: z.string(),
+  provisioner: z.enum(["command", "terraform"]),
+  active_version_id: z.uuid().nullable(),
+  active_version_name: z.string().nullable(),
+  deprecated: z.boolean(),
+  deprecation_message: z.string(),
+  default_ttl_ms: z.number(),
+  allow_user_autostart: z.boolean(),
+  allow_user_autostop: z.boolean(),
+  created_by_id: z.uuid(),
+  created_by_name: z.string(),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+});
+
+/** A template version as the API shows it. */
+export const templateVersionSchema = z.object({
+  id: z.uuid(),
+  template_id: z.uuid().nullable(),
+  organization_id: z.uuid(),
+  name: z.string(),
+  message: z.string(),
+  archived: z.boolean(),
+  active: z.boolean(),
+  created_by: z.object({ id: z.uuid(), username: z.string() }),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+});
+
+/** A preset as the API shows it. */
+export const presetSchema = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  desired_prebuild_instances: z.number().nullable(),
+  default: z.boolean(),
+  description: z.string(),
+  icon: z.string(),
+  parameters: z.array(z.object({ name: z.string(), value: z.string() })),
+});
+
+/** A preset is stored as it is shown. */
+export type PresetRow = z.infer<typeof presetSchema>;
+
+/** Turns a stored template into what the API shows. */
+export function templateView(row: TemplateRow): z.infer<typeof templateSchema> {
+  return {
+    ...row,
+    deprecated: row.deprecated !== "",
+    deprecation_message: row.deprecated,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  };
+}
+
+/** Turns a stored template version into what the API shows. */
+export function templateVersionView(row: TemplateVersionRow): z.infer<typeof templateVersionSchema> {
+  const { created_by_id: id, created_by_name: username, ...rest } = row;
+  return {
+    ...rest,
+    created_by: { id, username },
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  };
+}

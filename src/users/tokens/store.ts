@@ -1,0 +1,82 @@
+import type { Queryable } from "../../db/connection.ts";
+import type { Membership, Subject } from "../../rbac/access.ts";
+
+/** A token as stored, and the user it belongs to with everything that decides what that user may do. */
+export type TokenRow = {
+  readonly hashedSecret: Buffer;
+  readonly expiresAt: Date | null;
+  readonly lastUsed: Date | null;
+  readonly status: "active" | "dormant" | "suspended";
+  readonly subject: Subject;
+};
+
+/** Finds a token by its id, with its user; tokens of deleted and of system users are not found. */
+export async function findToken(db: Queryable, id: string): Promise<TokenRow | undefined> {
+  const { rows } = await db.query<{
+    hashed_secret: Buffer;
+    expires_at: Date | null;
+    last_used: Date | null;
+    user_id: string;
+    username: string;
+    status: TokenRow["status"];
+    rbac_roles: string[];
+    memberships: Membership[];
+  }>({
+    name: "find-token",
+    text: `select k.hashed_secret, k.expires_at, k.last_used, u.id as user_id, u.username, u.status, u.rbac_roles,
+        coalesce((
+          select json_agg(json_build_object('id', o.id, 'name', o.name, 'isDefault', o.is_default, 'roles', m.roles))
+          from organization_members m
+          join organizations o on o.id = m.organization_id and not o.deleted
+          where m.user_id = u.id), '[]') as memberships
+      from api_keys k
+      join users u on u.id = k.user_id and not u.deleted and not u.is_system
+      where k.id = $1`,
+    values: [id],
+  });
+  const row = rows[0];
+  return (
+    row && {
+      hashedSecret: row.hashed_secret,
+      expiresAt: row.expires_at,
+      lastUsed: row.last_used,
+      status: row.status,
+      subject: {
+        userId: row.user_id,
+        username: row.username,
+        siteRoles: row.rbac_roles,
+        memberships: row.memberships,
+      },
+    }
+  );
+}
+
+/** Stores a new token for a user that may have one; tells whether it did. */
+export async function insertToken(
+  db: Queryable,
+  token: {
+    readonly id: string;
+    readonly hashedSecret: Buffer;
+    readonly userId: string;
+    readonly name: string;
+    readonly expiresAt: Date | null;
+  },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `insert into api_keys (id, hashed_secret, user_id, token_name, expires_at)
+      select $1, $2, u.id, $4, $5::timestamptz
+      from users u
+      where u.id = $3 and not u.deleted and not u.is_system and u.login_type <> 'none'`,
+    [token.id, token.hashedSecret, token.userId, token.name, token.expiresAt],
+  );
+  return rowCount === 1;
+}
+
+/** Notes that a token is in use, unless that was noted less than a minute before. */
+export async function touchToken(db: Queryable, id: string, now: Date): Promise<void> {
+  await db.query(
+    `update api_keys set last_used = $2::timestamptz
+      where id = $1 and (last_used is null or last_used < $2::timestamptz - interval '1 minute')`,
+    [id, now],
+  );
+}

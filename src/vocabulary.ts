@@ -1,0 +1,11 @@
+/** What a build does with its workspace. */
+export type Transition = "start" | "stop" | "delete";
+
+/** How far a provisioner job is; derived from its times and its error, never stored by hand. */
+export type JobStatus = "pending" | "running" | "succeeded" | "failed" | "canceling" | "canceled";
+
+/** What a job is part of: an ordinary build, the making of a prebuild, or the hand-over of one. */
+export type PrebuildStage = "none" | "create" | "claim";
+
+/** Whether a workspace's agent can be used. */
+export type AgentLifecycle = "starting" | "ready" | "start_timeout" | "start_error";

@@ -1,0 +1,158 @@
+import type { Queryable } from "../db/connection.ts";
+import type { Parameter } from "./preset-match.ts";
+
+/** What a new workspace is to be built from. */
+export type CreateTarget = {
+  readonly templateId: string;
+  readonly templateName: string;
+  readonly provisioner: string;
+  readonly versionId: string;
+  /** The version is the one that the template's pools are built from. */
+  readonly versionActive: boolean;
+  /** Why the template should not be used any more; empty when it may be. */
+  readonly deprecated: string;
+  /** Nanoseconds; 0 means no autostop. */
+  readonly defaultTtl: number;
+  readonly allowUserAutostart: boolean;
+  readonly allowUserAutostop: boolean;
+  readonly presets: readonly TargetPreset[];
+};
+
+export type TargetPreset = {
+  readonly id: string;
+  /** Null when the preset has no pool. */
+  readonly desiredInstances: number | null;
+  readonly ttlSeconds: number | null;
+  readonly lastInvalidatedAt: Date | null;
+  readonly parameters: readonly Parameter[];
+};
+
+type TargetRow = {
+  template_id: string;
+  template_name: string;
+  provisioner: string;
+  version_id: string;
+  version_active: boolean;
+  deprecated: string;
+  default_ttl: string;
+  allow_user_autostart: boolean;
+  allow_user_autostop: boolean;
+  presets: {
+    id: string;
+    desired_instances: number | null;
+    ttl_seconds: number | null;
+    last_invalidated_at: string | null;
+    parameters: Parameter[];
+  }[];
+};
+
+/** Reads a template's active version, or the given version, with its presets; undefined when it is not there. */
+export async function readCreateTarget(
+  client: Queryable,
+  wanted: { organizationId: string; templateId: string | undefined; versionId: string | undefined },
+): Promise<CreateTarget | undefined> {
+  const { rows } = await client.query<TargetRow>(
+    `select t.id as template_id, t.name as template_name, t.provisioner, v.id as version_id,
+       coalesce(t.active_version_id = v.id, false) as version_active, t.deprecated, t.default_ttl,
+       t.allow_user_autostart, t.allow_user_autostop,
+       coalesce((select json_agg(json_build_object('id', p.id, 'desired_instances', p.desired_instances,
+           'ttl_seconds', p.invalidate_after_secs, 'last_invalidated_at', p.last_invalidated_at,
+           'parameters', coalesce((select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
+             from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]'::json))
+           order by p.name)
+         from template_version_presets p where p.template_version_id = v.id), '[]'::json) as presets
+     from templates t
+     join template_versions v on v.template_id = t.id and v.id = coalesce($3::uuid, t.active_version_id)
+     where t.organization_id = $1 and not t.deleted and ($2::uuid is null or t.id = $2)
+       and ($2::uuid is not null or $3::uuid is not null)`,
+    [wanted.organizationId, wanted.templateId ?? null, wanted.versionId ?? null],
+  );
+  const row = rows[0];
+  if (!row) return undefined;
+  return {
+    templateId: row.template_id,
+    templateName: row.template_name,
+    provisioner: row.provisioner,
+    versionId: row.version_id,
+    versionActive: row.version_active,
+    deprecated: row.deprecated,
+    defaultTtl: Number(row.default_ttl),
+    allowUserAutostart: row.allow_user_autostart,
+    allowUserAutostop: row.allow_user_autostop,
+    presets: row.presets.map((preset) => ({
+      id: preset.id,
+      desiredInstances: preset.desired_instances,
+      ttlSeconds: preset.ttl_seconds,
+      lastInvalidatedAt: preset.last_invalidated_at === null ? null : new Date(preset.last_invalidated_at),
+      parameters: preset.parameters,
+    })),
+  };
+}
+
+export type NewWorkspace = {
+  readonly organizationId: string;
+  readonly ownerId: string;
+  readonly initiatorId: string;
+  readonly name: string;
+  readonly templateId: string;
+  readonly versionId: string;
+  readonly presetId: string | null;
+  readonly provisioner: string;
+  readonly autostartSchedule: string | null;
+  readonly nextStartAt: Date | null;
+  readonly ttl: number | null;
+  readonly automaticUpdates: "always" | "never";
+  readonly parameters: readonly Parameter[];
+  readonly now: Date;
+};
+
+/** Adds an ordinary workspace with its first build and job; returns its id. */
+export async function insertWorkspace(
+  client: Queryable,
+  workspace: NewWorkspace,
+  ids: { readonly buildId: string; readonly jobId: string },
+): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(
+    `with new_workspace as (
+       insert into workspaces (created_at, updated_at, last_used_at, owner_id, organization_id, template_id, name,
+         autostart_schedule, next_start_at, ttl, automatic_updates, latest_build_id, latest_build_number,
+         latest_transition, latest_job_status, latest_template_version_id, preset_id)
+       values ($1, $1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 'start', 'pending', $11, $12)
+       returning id
+     ), new_job as (
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       values ($13, $1, $1, $3, $14, $15, 'workspace_build',
+         jsonb_build_object('workspace_build_id', $10::uuid, 'prebuilt_workspace_stage', 'none'))
+     ), new_build as (
+       insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
+         transition, initiator_id, job_id, reason, template_version_preset_id)
+       select $10, $1, $1, id, $11, 1, 'start', $14, $13, 'initiator', $12 from new_workspace
+     ), new_parameters as (
+       insert into workspace_build_parameters (workspace_build_id, name, value)
+       select $10, name, value from unnest($16::text[], $17::text[]) as p (name, value)
+     )
+     select id from new_workspace`,
+    [
+      workspace.now,
+      workspace.ownerId,
+      workspace.organizationId,
+      workspace.templateId,
+      workspace.name,
+      workspace.autostartSchedule,
+      workspace.nextStartAt,
+      workspace.ttl,
+      workspace.automaticUpdates,
+      ids.buildId,
+      workspace.versionId,
+      workspace.presetId,
+      ids.jobId,
+      workspace.initiatorId,
+      workspace.provisioner,
+      workspace.parameters.map((parameter) => parameter.name),
+      workspace.parameters.map((parameter) => parameter.value),
+    ],
+  );
+  const row = rows[0];
+  if (!row) throw new Error("the new workspace was not returned");
+  return row.id;
+}

@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type pg from "pg";
+import type { Context } from "../context.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
+import { isUniqueViolation, ProblemError } from "../errors.ts";
+import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
+import { claimPrebuild, hasUnready, type MissReason } from "../prebuilds/claim-store.ts";
+import { oldestFresh } from "../prebuilds/state.ts";
+import { PRIORITY, WORK } from "../provisioner/queue.ts";
+import {
+  type CreateTarget,
+  insertWorkspace,
+  type NewWorkspace,
+  readCreateTarget,
+  type TargetPreset,
+} from "./create-store.ts";
+import { matchPreset, mergeParameters, type Parameter } from "./preset-match.ts";
+
+export type CreateWorkspaceInput = {
+  readonly organizationId: string;
+  readonly ownerId: string;
+  readonly initiatorId: string;
+  readonly name: string;
+  readonly templateId?: string | undefined;
+  readonly templateVersionId?: string | undefined;
+  readonly presetId?: string | undefined;
+  readonly parameters: readonly Parameter[];
+  readonly autostartSchedule?: string | null | undefined;
+  readonly ttlMs?: number | null | undefined;
+  readonly automaticUpdates: "always" | "never";
+  /** How long to wait for a prebuild when none is ready, in milliseconds. */
+  readonly waitMs: number;
+};
+
+export type CreateOutcome = {
+  readonly workspaceId: string;
+  readonly claimed: boolean;
+  readonly missReason: MissReason | null;
+};
+
+/** How often a caller who waits for a prebuild looks again. */
+const LOOK_AGAIN_MS = 100;
+const NS_PER_MS = 1_000_000;
+
+/**
+ * Gives somebody a workspace: a ready prebuild of the preset, claimed, or else a new one, built.
+ * @throws ProblemError when the template, version or preset is not there, a value is wrong, or the name is taken; nothing
+ * has changed then
+ */
+export async function createWorkspace(context: Context, input: CreateWorkspaceInput): Promise<CreateOutcome> {
+  const target = await readCreateTarget(context.pool, {
+    organizationId: input.organizationId,
+    templateId: input.templateId,
+    versionId: input.templateVersionId,
+  });
+  if (!target)
+    throw new ProblemError("not_found", "there is no such template or template version in this organization");
+  if (target.deprecated !== "") {
+    throw new ProblemError("invalid", `the template ${target.templateName} is deprecated: ${target.deprecated}`);
+  }
+  const preset = choosePreset(target, input);
+  const startedAt = performance.now();
+  const deadline = startedAt + input.waitMs;
+  for (;;) {
+    const patient = performance.now() < deadline;
+    const outcome = await tryOnce(context, input, target, preset, patient);
+    if (outcome) {
+      context.wake.pools();
+      context.wake.jobs();
+      context.onCreate?.((performance.now() - startedAt) / 1_000, outcome.missReason);
+      return outcome;
+    }
+    await delay(Math.min(LOOK_AGAIN_MS, Math.max(deadline - performance.now(), 0)));
+  }
+}
+
+/** One transaction: claim, else build anew; undefined when it is worth waiting for a prebuild instead. */
+async function tryOnce(
+  context: Context,
+  input: CreateWorkspaceInput,
+  target: CreateTarget,
+  preset: TargetPreset | undefined,
+  patient: boolean,
+): Promise<CreateOutcome | undefined> {
+  const ids = { buildId: randomUUID(), jobId: randomUUID() };
+  const workspace = describe(input, target, preset, context.clock.now());
+  try {
+    return await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      const claimed = await tryClaim(client, target, preset, workspace, ids);
+      if (claimed.workspaceId === undefined && patient && isPassing(claimed.missReason)) return undefined;
+      const workspaceId = claimed.workspaceId ?? (await insertWorkspace(client, workspace, ids));
+      await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
+      return { workspaceId, claimed: claimed.workspaceId !== undefined, missReason: claimed.missReason };
+    });
+  } catch (error) {
+    if (!isUniqueViolation(error, "workspaces_owner_id_name_unique")) throw error;
+    throw new ProblemError("conflict", `the owner already has a workspace named ${input.name}; choose another name`, {
+      validations: [{ field: "name", detail: "is already taken" }],
+      cause: error,
+    });
+  }
+}
+
+/** Whether the pool may have something to claim in a moment. */
+const isPassing = (reason: MissReason | null): boolean => reason === "pool_empty" || reason === "not_ready";
+
+async function tryClaim(
+  client: pg.PoolClient,
+  target: CreateTarget,
+  preset: TargetPreset | undefined,
+  workspace: NewWorkspace,
+  ids: { readonly buildId: string; readonly jobId: string },
+): Promise<{ workspaceId: string | undefined; missReason: MissReason | null }> {
+  const miss = (missReason: MissReason) => ({ workspaceId: undefined, missReason });
+  if (!preset) return miss("no_preset");
+  if (!target.versionActive) return miss("inactive_version");
+  if (preset.desiredInstances === null) return miss("no_pool");
+  const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
+  const workspaceId = await claimPrebuild(client, claim, ids);
+  if (workspaceId !== undefined) return { workspaceId, missReason: null };
+  return miss((await hasUnready(client, preset.id)) ? "not_ready" : "pool_empty");
+}
+
+function choosePreset(target: CreateTarget, input: CreateWorkspaceInput): TargetPreset | undefined {
+  if (input.presetId === undefined) return matchPreset(target.presets, input.parameters);
+  const preset = target.presets.find(({ id }) => id === input.presetId);
+  if (preset) return preset;
+  throw new ProblemError("invalid", `template ${target.templateName} has no such preset in this version`, {
+    validations: [{ field: "template_version_preset_id", detail: "is not a preset of the template version" }],
+  });
+}
+
+function describe(
+  input: CreateWorkspaceInput,
+  target: CreateTarget,
+  preset: TargetPreset | undefined,
+  now: Date,
+): NewWorkspace {
+  const autostart = autostartOf(input, target);
+  return {
+    organizationId: input.organizationId,
+    ownerId: input.ownerId,
+    initiatorId: input.initiatorId,
+    name: input.name,
+    templateId: target.templateId,
+    versionId: target.versionId,
+    presetId: preset?.id ?? null,
+    provisioner: target.provisioner,
+    autostartSchedule: autostart === null ? null : (input.autostartSchedule ?? null),
+    nextStartAt: autostart === null ? null : nextStartAt(autostart, now),
+    ttl: ttlOf(input, target),
+    automaticUpdates: input.automaticUpdates,
+    parameters: mergeParameters(preset?.parameters ?? [], input.parameters),
+    now,
+  };
+}
+
+function autostartOf(input: CreateWorkspaceInput, target: CreateTarget) {
+  if (!input.autostartSchedule || !target.allowUserAutostart) return null;
+  const schedule = parseAutostart(input.autostartSchedule);
+  if (typeof schedule !== "string") return schedule;
+  throw new ProblemError("invalid", `the autostart schedule ${schedule}`, {
+    validations: [{ field: "autostart_schedule", detail: schedule }],
+  });
+}
+
+/** Nanoseconds until autostop: what the request asks for where the template leaves the choice, else the template's. */
+function ttlOf(input: CreateWorkspaceInput, target: CreateTarget): number | null {
+  const chosen = target.allowUserAutostop && input.ttlMs !== undefined ? input.ttlMs : target.defaultTtl / NS_PER_MS;
+  return chosen === null || chosen === 0 ? null : chosen * NS_PER_MS;
+}

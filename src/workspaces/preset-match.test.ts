@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { matchPreset, mergeParameters } from "./preset-match.ts";
+
+const preset = (id: string, values: Record<string, string>) => ({
+  id,
+  parameters: Object.entries(values).map(([name, value]) => ({ name, value })),
+});
+const given = (values: Record<string, string>) => preset("", values).parameters;
+
+const A = preset("A", { region: "us-west-2", type: "t3.medium" });
+const B = preset("B", { region: "us-west-2", type: "t3.large" });
+const REGION = preset("region", { region: "us-west-2" });
+const NONE = preset("none", {});
+
+describe("the preset that a request without one means", () => {
+  const cases: readonly [string, (typeof A)[], Record<string, string>, string | undefined][] = [
+    ["159 the one whose parameters all agree", [A, B], { region: "us-west-2", type: "t3.large" }, "B"],
+    ["160 none when a value differs", [A, B], { region: "us-east-1", type: "t3.medium" }, undefined],
+    ["161 none when a parameter is missing", [A, B], { region: "us-west-2" }, undefined],
+    ["162 the one with the most parameters", [NONE, REGION, A], { region: "us-west-2", type: "t3.medium" }, "A"],
+    ["a preset without parameters when nothing else agrees", [A, NONE], { region: "eu" }, "none"],
+    ["the first among equals", [preset("1", { a: "x" }), preset("2", { b: "y" })], { a: "x", b: "y" }, "1"],
+    [
+      "164 one that agrees although the request says more",
+      [A],
+      { region: "us-west-2", type: "t3.medium", more: "1" },
+      "A",
+    ],
+  ];
+  for (const [says, presets, values, id] of cases) {
+    it(`is ${says}`, () => assert.equal(matchPreset(presets, given(values))?.id, id));
+  }
+});
+
+describe("the parameters of a build", () => {
+  it("are the preset's where it sets them and the request's otherwise", () => {
+    assert.deepEqual(mergeParameters(given({ region: "eu" }), given({ region: "us", type: "large" })), [
+      { name: "region", value: "eu" },
+      { name: "type", value: "large" },
+    ]);
+  });
+});

@@ -1,0 +1,148 @@
+import { z } from "zod";
+
+const instant = z.iso.datetime();
+
+/** What a workspace is doing, in one word. */
+export const buildStatusSchema = z.enum([
+  "pending",
+  "starting",
+  "running",
+  "stopping",
+  "stopped",
+  "failed",
+  "canceling",
+  "canceled",
+  "deleting",
+  "deleted",
+]);
+export type BuildStatus = z.infer<typeof buildStatusSchema>;
+
+/** A build as the API shows it. */
+export const buildSchema = z.object({
+  id: z.uuid(),
+  build_number: z.number(),
+  workspace_id: z.uuid(),
+  workspace_name: z.string(),
+  workspace_owner_id: z.uuid(),
+  workspace_owner_name: z.string(),
+  transition: z.enum(["start", "stop", "delete"]),
+  status: buildStatusSchema,
+  reason: z.string(),
+  initiator_id: z.uuid(),
+  initiator_name: z.string(),
+  template_version_id: z.uuid(),
+  template_version_name: z.string(),
+  template_version_preset_id: z.uuid().nullable(),
+  deadline: instant.nullable(),
+  max_deadline: instant.nullable(),
+  created_at: instant,
+  updated_at: instant,
+  job: z.object({
+    id: z.uuid(),
+    status: z.enum(["pending", "running", "succeeded", "failed", "canceling", "canceled"]),
+    created_at: instant,
+    started_at: instant.nullable(),
+    completed_at: instant.nullable(),
+    canceled_at: instant.nullable(),
+    error: z.string().nullable(),
+    worker_id: z.uuid().nullable(),
+  }),
+  agents: z.array(
+    z.object({
+      id: z.uuid(),
+      name: z.string(),
+      lifecycle_state: z.enum(["starting", "ready", "start_timeout", "start_error"]),
+    }),
+  ),
+});
+export type BuildView = z.infer<typeof buildSchema>;
+
+/** A workspace as the API shows it. */
+export const workspaceSchema = z.object({
+  id: z.uuid(),
+  created_at: instant,
+  updated_at: instant,
+  owner_id: z.uuid(),
+  owner_name: z.string(),
+  organization_id: z.uuid(),
+  organization_name: z.string(),
+  template_id: z.uuid(),
+  template_name: z.string(),
+  template_active_version_id: z.uuid().nullable(),
+  outdated: z.boolean(),
+  name: z.string(),
+  autostart_schedule: z.string().nullable(),
+  next_start_at: instant.nullable(),
+  ttl_ms: z.number().nullable(),
+  last_used_at: instant,
+  dormant_at: instant.nullable(),
+  deleting_at: instant.nullable(),
+  automatic_updates: z.enum(["always", "never"]),
+  is_prebuild: z.boolean(),
+  deleted: z.boolean(),
+  latest_build: buildSchema.nullable(),
+});
+export type WorkspaceView = z.infer<typeof workspaceSchema>;
+
+/** One line of a build's log as the API shows it. */
+export const logLineSchema = z.object({
+  id: z.number(),
+  created_at: instant,
+  log_source: z.enum(["provisioner", "provisioner_daemon"]),
+  log_level: z.enum(["trace", "debug", "info", "warn", "error"]),
+  stage: z.string(),
+  output: z.string(),
+});
+export type LogLineView = z.infer<typeof logLineSchema>;
+
+/** From one minute to thirty days, as in the reference; 0 and null both mean no autostop. */
+const TTL_MS = { min: 60_000, max: 30 * 86_400_000 };
+const ttlRule = "0, or from 60000 (a minute) to 2592000000 (thirty days)";
+
+/** Letters, digits and single hyphens between them: a name fits into host names and paths. */
+const workspaceName = z
+  .string({ error: "must be text" })
+  .max(32, { error: "must have at most 32 characters" })
+  .regex(/^[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*$/, {
+    error: "must consist of letters and digits, with single hyphens between them",
+  });
+
+const uuid = z.uuid({ error: "must be a UUID" });
+
+/** What asks for a new workspace. */
+export const createWorkspaceBody = z
+  .strictObject({
+    name: workspaceName,
+    template_id: uuid.nullish(),
+    template_version_id: uuid.nullish(),
+    template_version_preset_id: uuid.nullish(),
+    rich_parameter_values: z
+      .array(z.object({ name: z.string().min(1).max(256), value: z.string().max(65_536) }))
+      .max(256)
+      .nullish(),
+    autostart_schedule: z.string().max(256).nullish(),
+    ttl_ms: z
+      .number({ error: ttlRule })
+      .int({ error: ttlRule })
+      .refine((ms) => ms === 0 || (ms >= TTL_MS.min && ms <= TTL_MS.max), { error: ttlRule })
+      .nullish(),
+    automatic_updates: z.enum(["always", "never"], { error: "always or never" }).default("never"),
+  })
+  .superRefine((body, context) => {
+    const given = [body.template_id, body.template_version_id].filter(Boolean).length;
+    if (given !== 1) {
+      const message = "give either template_id or template_version_id";
+      context.addIssue({ code: "custom", path: ["template_id"], message });
+    }
+    const seen = new Set<string>();
+    for (const [index, { name }] of (body.rich_parameter_values ?? []).entries()) {
+      const path = ["rich_parameter_values", index, "name"];
+      if (seen.has(name)) context.addIssue({ code: "custom", path, message: "is given twice" });
+      seen.add(name);
+    }
+  });
+
+/** What asks for another build of a workspace. */
+export const createBuildBody = z.strictObject({
+  transition: z.enum(["start", "stop", "delete"], { error: "start, stop or delete" }),
+});

@@ -1,0 +1,209 @@
+import type { Queryable } from "../db/connection.ts";
+import type { Scope } from "../rbac/access.ts";
+import { isUuid } from "../uuid.ts";
+import type { LogLineView } from "./schema.ts";
+import type { WorkspaceFilter } from "./search.ts";
+import { type BuildRow, buildsWithStatus, type WorkspaceRow } from "./view.ts";
+
+/** Whom a workspace belongs to: what decides who may work on it. */
+export type WorkspaceOwnership = {
+  readonly id: string;
+  readonly owner_id: string;
+  readonly organization_id: string;
+};
+
+const WORKSPACE_COLUMNS = `
+  w.id, w.created_at, w.updated_at, w.owner_id, u.username as owner_name, w.organization_id,
+  o.name as organization_name, w.template_id, t.name as template_name,
+  t.active_version_id as template_active_version_id, w.name, w.autostart_schedule, w.next_start_at,
+  (w.ttl / 1000000)::float8 as ttl_ms, w.last_used_at, w.dormant_at, w.deleting_at, w.automatic_updates, w.deleted`;
+
+const WORKSPACE_JOINS = `
+  join users u on u.id = w.owner_id
+  join organizations o on o.id = w.organization_id
+  join templates t on t.id = w.template_id`;
+
+const BUILD_COLUMNS: Readonly<Record<keyof BuildRow, string>> = {
+  id: "b.id",
+  build_number: "b.build_number",
+  workspace_id: "b.workspace_id",
+  workspace_name: "w.name",
+  workspace_owner_id: "w.owner_id",
+  workspace_owner_name: "u.username",
+  transition: "b.transition",
+  reason: "b.reason",
+  initiator_id: "b.initiator_id",
+  initiator_name: "i.username",
+  template_version_id: "b.template_version_id",
+  template_version_name: "v.name",
+  template_version_preset_id: "b.template_version_preset_id",
+  deadline: "b.deadline",
+  max_deadline: "b.max_deadline",
+  created_at: "b.created_at",
+  updated_at: "b.updated_at",
+  job_id: "j.id",
+  job_status: "j.job_status",
+  job_created_at: "j.created_at",
+  job_started_at: "j.started_at",
+  job_completed_at: "j.completed_at",
+  job_canceled_at: "j.canceled_at",
+  job_error: "j.error",
+  job_worker_id: "j.worker_id",
+  agents: `coalesce((
+    select json_agg(json_build_object('id', a.id, 'name', a.name, 'lifecycle_state', a.lifecycle_state) order by a.name)
+    from workspace_agents a where a.job_id = b.job_id and not a.deleted and a.parent_id is null), '[]')`,
+};
+
+/** Build columns carry a prefix where they stand beside those of a workspace, which has an id of its own. */
+const PREFIX = "build$";
+const buildColumns = (prefix: string): string =>
+  Object.entries(BUILD_COLUMNS)
+    .map(([name, expression]) => `${expression} as "${prefix}${name}"`)
+    .join(", ");
+
+const LATEST_BUILD = `
+  left join workspace_builds b on b.id = w.latest_build_id
+  left join provisioner_jobs j on j.id = b.job_id
+  left join users i on i.id = b.initiator_id
+  left join template_versions v on v.id = b.template_version_id`;
+
+const BUILDS = `
+  from workspace_builds b
+  join workspaces w on w.id = b.workspace_id
+  join users u on u.id = w.owner_id
+  join provisioner_jobs j on j.id = b.job_id
+  join users i on i.id = b.initiator_id
+  join template_versions v on v.id = b.template_version_id`;
+
+export type WorkspaceWithBuild = { readonly workspace: WorkspaceRow; readonly latestBuild: BuildRow | null };
+
+function split(row: WorkspaceRow & Readonly<Record<string, unknown>>): WorkspaceWithBuild {
+  if (row[`${PREFIX}id`] === null) return { workspace: row, latestBuild: null };
+  const build = Object.keys(BUILD_COLUMNS).map((name) => [name, row[PREFIX + name]]);
+  return { workspace: row, latestBuild: Object.fromEntries(build) as BuildRow };
+}
+
+/** Finds a workspace by its id, with its latest build; a deleted one too. */
+export async function findWorkspace(db: Queryable, id: string): Promise<WorkspaceWithBuild | undefined> {
+  const { rows } = await db.query<WorkspaceRow & Record<string, unknown>>(
+    `select ${WORKSPACE_COLUMNS}, ${buildColumns(PREFIX)} from workspaces w ${WORKSPACE_JOINS} ${LATEST_BUILD}
+      where w.id = $1`,
+    [id],
+  );
+  return rows[0] && split(rows[0]);
+}
+
+/** Whom the workspace with this id belongs to, deleted or not. */
+export async function findOwnership(db: Queryable, id: string): Promise<WorkspaceOwnership | undefined> {
+  if (!isUuid(id)) return undefined;
+  const { rows } = await db.query<WorkspaceOwnership>(
+    "select id, owner_id, organization_id from workspaces where id = $1",
+    [id],
+  );
+  return rows[0];
+}
+
+/** Whom the workspace that a user has under this name belongs to; the name is taken in any case. */
+export async function findOwnershipByName(
+  db: Queryable,
+  ownerId: string,
+  name: string,
+): Promise<WorkspaceOwnership | undefined> {
+  const { rows } = await db.query<WorkspaceOwnership>(
+    `select id, owner_id, organization_id from workspaces
+      where owner_id = $1 and lower(name) = lower($2) and not deleted`,
+    [ownerId, name],
+  );
+  return rows[0];
+}
+
+/** Whom the workspace of the build with this id belongs to. */
+export async function findOwnershipByBuild(db: Queryable, buildId: string): Promise<WorkspaceOwnership | undefined> {
+  if (!isUuid(buildId)) return undefined;
+  const { rows } = await db.query<WorkspaceOwnership>(
+    `select w.id, w.owner_id, w.organization_id
+      from workspace_builds b join workspaces w on w.id = b.workspace_id where b.id = $1`,
+    [buildId],
+  );
+  return rows[0];
+}
+
+/** One page of the workspaces that the scope shows, by owner and name, and how many there are in all. */
+export async function listWorkspaces(
+  db: Queryable,
+  scope: Scope,
+  filter: WorkspaceFilter,
+  page: { readonly limit: number; readonly offset: number },
+): Promise<{ workspaces: WorkspaceWithBuild[]; count: number }> {
+  const statuses = filter.status === undefined ? null : buildsWithStatus(filter.status);
+  const { rows } = await db.query<WorkspaceRow & Record<string, unknown> & { total: number }>(
+    `with matching as (
+        select w.id, lower(u.username) as owner_key, lower(w.name) as name_key
+        from workspaces w ${WORKSPACE_JOINS}
+        where not w.deleted
+          and ($1 or (w.owner_id = $2 and w.organization_id = any ($3::uuid[])))
+          and ($4::text is null or lower(u.username) = lower($4))
+          and ($5::text is null or position(lower($5) in lower(w.name)) > 0)
+          and ($6::text is null or lower(t.name) = lower($6))
+          and ($7::text is null or lower(o.name) = lower($7))
+          and ($8::text[] is null
+            or (w.latest_transition, w.latest_job_status) in (select * from unnest($8::text[], $9::text[])))),
+      page as (
+        select * from matching order by owner_key, name_key, id limit $10 offset $11)
+      select total.count as total, shown.*
+      from (select count(*)::int as count from matching) total
+      left join (
+        select page.owner_key, page.name_key, ${WORKSPACE_COLUMNS}, ${buildColumns(PREFIX)}
+        from page join workspaces w on w.id = page.id ${WORKSPACE_JOINS} ${LATEST_BUILD}) shown on true
+      order by shown.owner_key, shown.name_key, shown.id`,
+    [
+      scope.everything,
+      scope.userId,
+      scope.organizationIds,
+      filter.owner ?? null,
+      filter.name ?? null,
+      filter.template ?? null,
+      filter.organization ?? null,
+      statuses?.map(({ transition }) => transition) ?? null,
+      statuses?.map(({ job }) => job) ?? null,
+      page.limit,
+      page.offset,
+    ],
+  );
+  return { workspaces: rows.filter((row) => row.id !== null).map(split), count: rows[0]?.total ?? 0 };
+}
+
+/** One page of a workspace's builds, the newest first. */
+export async function listBuilds(
+  db: Queryable,
+  workspaceId: string,
+  page: { readonly limit: number; readonly offset: number },
+): Promise<BuildRow[]> {
+  const { rows } = await db.query<BuildRow>(
+    `select ${buildColumns("")} ${BUILDS} where b.workspace_id = $1 order by b.build_number desc limit $2 offset $3`,
+    [workspaceId, page.limit, page.offset],
+  );
+  return rows;
+}
+
+/** Finds a build by its id. */
+export async function findBuild(db: Queryable, id: string): Promise<BuildRow | undefined> {
+  const { rows } = await db.query<BuildRow>(`select ${buildColumns("")} ${BUILDS} where b.id = $1`, [id]);
+  return rows[0];
+}
+
+/** The lines of a build's log that come after the one with the id `after`, the oldest first. */
+export async function listLogLines(
+  db: Queryable,
+  buildId: string,
+  page: { readonly after: number; readonly limit: number },
+): Promise<LogLineView[]> {
+  const { rows } = await db.query<Omit<LogLineView, "created_at"> & { created_at: Date }>(
+    `select l.id::float8 as id, l.created_at, l.source as log_source, l.level as log_level, l.stage, l.output
+      from workspace_builds b join provisioner_job_logs l on l.job_id = b.job_id
+      where b.id = $1 and l.id > $2
+      order by l.id limit $3`,
+    [buildId, page.after, page.limit],
+  );
+  return rows.map((row) => ({ ...row, created_at: row.created_at.toISOString() }));
+}

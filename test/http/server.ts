@@ -1,0 +1,114 @@
+import type { TestContext } from "node:test";
+import type { InjectOptions, LightMyRequestResponse } from "fastify";
+import type pg from "pg";
+import type { Context } from "../../src/context.ts";
+import type { App, Health, RegisterRoutes } from "../../src/http/app.ts";
+import { buildServer } from "../../src/http/server.ts";
+import { createLogger } from "../../src/log.ts";
+import { addMember, createOrganization, ensureDefaultOrganization } from "../../src/organizations/store.ts";
+import { createBuildQueue } from "../../src/provisioner/queue.ts";
+import { createUser, ensureAdmin } from "../../src/users/store.ts";
+import { createToken } from "../../src/users/tokens/create.ts";
+import { createWake } from "../../src/wake.ts";
+import { createTestDatabase } from "../support/database.ts";
+
+/** A user with a token that works. */
+export type TestUser = { readonly id: string; readonly username: string; readonly token: string };
+
+/** What a test can change about the running server. */
+export type TestServer = {
+  readonly app: App;
+  readonly context: Context;
+  readonly pool: pg.Pool;
+  readonly defaultOrganizationId: string;
+  /** A site owner. */
+  readonly admin: TestUser;
+  /** A member of the default organization. */
+  readonly alice: TestUser;
+  /** A member of the organization `other` only. */
+  readonly bob: TestUser;
+  /** A member of nothing. */
+  readonly nobody: TestUser;
+  /** The lines that the server has logged, at every level. */
+  readonly logged: Record<string, unknown>[];
+  setHealth(health: Partial<Health>): void;
+  /** Moves the server's clock. */
+  advance(ms: number): void;
+  /** Sends a request; `as` adds that user's token, `json` a body. */
+  send(
+    method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+    path: string,
+    options?: { as?: TestUser; json?: unknown; headers?: Record<string, string>; payload?: string },
+  ): Promise<LightMyRequestResponse>;
+};
+
+const OK: Health = { live: { ok: true, problems: [] }, ready: { ok: true, problems: [] } };
+
+/** Builds the real server on a fresh database, without listening: requests are handed to it directly. */
+export async function startTestServer(
+  t: TestContext,
+  options: { readonly routes?: readonly RegisterRoutes[] } = {},
+): Promise<TestServer> {
+  // Registered before the database's own hook, because hooks run in order: what uses the database closes before it.
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const { pool } = await createTestDatabase(t);
+  const logged: Record<string, unknown>[] = [];
+  const log = createLogger("trace", { write: (line) => void logged.push(JSON.parse(line)) });
+  let skewMs = 0;
+  const clock = { now: () => new Date(Date.now() + skewMs) };
+  const queue = stack.use(createBuildQueue(pool, log));
+  await queue.start();
+  const wake = createWake(pool, log);
+  const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
+  const context: Context = { pool, queue, wake, clock, log, poolSettings };
+
+  const organization = await ensureDefaultOrganization(pool);
+  const other = await createOrganization(pool, { name: "other" });
+  const withToken = async ({ id, username }: { id: string; username: string }): Promise<TestUser> => ({
+    id,
+    username,
+    token: await createToken(pool, { userId: id, name: "test" }),
+  });
+  const person = (username: string) => createUser(pool, { username, email: `${username}@example.com` });
+  const admin = await withToken(await ensureAdmin(pool));
+  const alice = await withToken(await person("alice"));
+  const bob = await withToken(await person("bob"));
+  const nobody = await withToken(await person("nobody"));
+  await addMember(pool, { organizationId: organization.id, userId: alice.id });
+  await addMember(pool, { organizationId: other.id, userId: bob.id });
+
+  let health = OK;
+  const app = await buildServer(context, {
+    health: () => health,
+    metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
+    ...options,
+  });
+  stack.defer(() => wake.settled());
+  stack.defer(() => app.close());
+
+  return {
+    app,
+    context,
+    pool,
+    defaultOrganizationId: organization.id,
+    admin,
+    alice,
+    bob,
+    nobody,
+    logged,
+    setHealth: (change) => {
+      health = { ...OK, ...change };
+    },
+    advance: (ms) => {
+      skewMs += ms;
+    },
+    send: (method, path, { as, json, headers = {}, payload } = {}) => {
+      const request: InjectOptions = { method, url: path, headers: { ...headers } };
+      if (as) request.headers = { ...request.headers, authorization: `Bearer ${as.token}` };
+      if (json !== undefined) request.payload = json as NonNullable<InjectOptions["payload"]>;
+      if (payload !== undefined) request.payload = payload;
+      return app.inject(request);
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type GuardOptions, spawnGuarded } from "../../src/process/guard.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const parentScript = fileURLToPath(new URL("./guarded-parent.ts", import.meta.url));
+
+async function runShell(script: string, options: Partial<GuardOptions> = {}, input = "") {
+  const child = spawnGuarded("/bin/sh", ["-c", script], { onOrphaned: "SIGKILL", ...options });
+  child.stdin.end(input);
+  const [stdout, stderr, exit] = await Promise.all([text(child.stdout), text(child.stderr), child.exited]);
+  return { stdout, stderr, ...exit };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, "utf8")); // a zombie has ended
+  } catch {
+    return process.platform !== "linux";
+  }
+}
+
+/** The processes whose parent is this one; only Linux tells. */
+function childrenOfThisProcess(): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      if (!Number.isInteger(pid) || pid === 0) return false;
+      try {
+        return Number(/\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]) === process.pid;
+      } catch {
+        return false;
+      }
+    });
+}
+
+async function killedParentOf(t: TestContext, onOrphaned: "SIGKILL" | "SIGINT", command: string) {
+  const parent = spawn(process.execPath, [parentScript, onOrphaned, command], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => parent.kill("SIGKILL"));
+  const lines = createInterface({ input: parent.stdout })[Symbol.asyncIterator]();
+  const pids = String((await lines.next()).value)
+    .split(" ")
+    .map(Number);
+  assert.ok(pids.length > 0 && pids.every((pid) => pid > 0 && isRunning(pid)), `not running: ${pids}`);
+  parent.kill("SIGKILL");
+  return { pids, lines };
+}
+
+test("a guarded command's exit code comes through, also one that looks like a signal's", async () => {
+  assert.deepEqual(await runShell("exit 0"), { code: 0, signal: null, stdout: "", stderr: "" });
+  assert.equal((await runShell("exit 3")).code, 3);
+  assert.equal((await runShell("exit 137")).code, 137);
+});
+
+test("a guarded command's signal comes through", async () => {
+  assert.deepEqual(await runShell("kill -TERM $$"), { code: null, signal: "SIGTERM", stdout: "", stderr: "" });
+});
+
+test("a guarded command gets its input, arguments, environment and directory, and its output is read to the end", async () => {
+  const exit = await runShell(
+    'cat; pwd; echo "$GREETING"; echo oops >&2',
+    { cwd: "/", env: { GREETING: "hello  there" } },
+    "from stdin\n",
+  );
+  assert.deepEqual(exit, { code: 0, signal: null, stdout: "from stdin\n/\nhello  there\n", stderr: "oops\n" });
+  const long = await runShell(
+    "i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done",
+  );
+  assert.equal(long.stdout.length, 20_000 * 41);
+});
+
+test("a guarded command's output can go straight to a file", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "guard-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "log");
+  const descriptor = openSync(file, "w");
+  assert.deepEqual(await runShell("echo one; echo two >&2", { outputTo: descriptor }), {
+    code: 0,
+    signal: null,
+    stdout: "",
+    stderr: "",
+  });
+  closeSync(descriptor);
+  assert.equal(readFileSync(file, "utf8"), "one\ntwo\n");
+});
+
+test("a command that does not exist ends with 127 and says so, and a missing directory is an error that names it", async () => {
+  const child = spawnGuarded("/no/such/command", [], { onOrphaned: "SIGKILL" });
+  const [stderr, exit] = await Promise.all([text(child.stderr), child.exited]);
+  assert.equal(exit.code, 127);
+  assert.match(stderr, /\/no\/such\/command/);
+  const lost = spawnGuarded("true", [], { cwd: "/no/such/directory", onOrphaned: "SIGKILL" });
+  await assert.rejects(lost.exited, /cannot start true in \/no\/such\/directory/);
+});
+
+test("a guarded command does not inherit the pipe that guards it", { skip: process.platform !== "linux" }, async () => {
+  const inherited = new Set((await runPlain("ls /proc/self/fd")).trim().split("\n"));
+  const guarded = (await runShell("ls /proc/self/fd")).stdout.trim().split("\n");
+  assert.deepEqual(
+    guarded.filter((descriptor) => !inherited.has(descriptor)),
+    [],
+  );
+});
+
+test("killGroup reaches what the command has started, and does nothing after the end", async () => {
+  const child = spawnGuarded("/bin/sh", ["-c", "sleep 1000 & echo $!; wait"], { onOrphaned: "SIGKILL" });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const sleeper = Number((await lines.next()).value);
+  child.killGroup("SIGTERM");
+  assert.deepEqual(await child.exited, { code: null, signal: "SIGTERM" });
+  await waitFor("the grandchild's end", () => !isRunning(sleeper));
+  child.killGroup("SIGTERM");
+});
+
+test("what a command leaves running in its group is killed when the command ends", async () => {
+  const { stdout, code } = await runShell("sleep 1000 & echo $!");
+  assert.equal(code, 0);
+  await waitFor("the grandchild's end", () => !isRunning(Number(stdout)));
+});
+
+test("a process that left the group lives on and may keep the output open", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const child = spawnGuarded("/bin/sh", ["-c", "setsid sh -c 'echo $$; exec sleep 1000' & read -r _"], {
+    onOrphaned: "SIGKILL",
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const sleeper = Number((await lines.next()).value);
+  child.stdin.end("go on\n");
+  assert.deepEqual(await child.exited, { code: 0, signal: null });
+  assert.equal((await lines.next()).done, true);
+  assert.ok(isRunning(sleeper));
+  process.kill(sleeper, "SIGKILL");
+});
+
+test("nothing of the guard is left when the command has ended", { skip: process.platform !== "linux" }, async () => {
+  await Promise.all(Array.from({ length: 5 }, () => runShell("exit 0")));
+  await waitFor("the watchers' end", () => childrenOfThisProcess().length === 0);
+});
+
+test("kill -9 of the parent ends the command and what it started", async (t) => {
+  const { pids } = await killedParentOf(t, "SIGKILL", "trap '' INT TERM HUP; sleep 1000 & echo $$ $!; wait");
+  for (const pid of pids) await waitFor(`the end of process ${pid}`, () => !isRunning(pid));
+});
+
+test("kill -9 of the parent lets a command that is guarded with SIGINT shut down by itself", async (t) => {
+  const { pids, lines } = await killedParentOf(
+    t,
+    "SIGINT",
+    `exec ${process.execPath} -e 'process.once("SIGINT", () => process.exit(0)); setInterval(() => {}, 1000); console.log(process.pid)'`,
+  );
+  for (const pid of pids) await waitFor(`the end of process ${pid}`, () => !isRunning(pid));
+  assert.equal((await lines.next()).done, true);
+});
+
+test("kill -9 of the parent leaves no watcher behind", { skip: process.platform !== "linux" }, async (t) => {
+  const watchers = () => watcherGroups().size;
+  const before = watchers();
+  const { pids } = await killedParentOf(t, "SIGKILL", "echo $$; sleep 1000");
+  for (const pid of pids) await waitFor(`the end of process ${pid}`, () => !isRunning(pid));
+  await waitFor("the watcher's end", () => watchers() <= before);
+});
+
+/** The guards' watchers on this machine, known by their script. */
+function watcherGroups(): Set<number> {
+  const found = new Set<number>();
+  for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("read -r group")) found.add(pid);
+    } catch {
+      // It has ended since.
+    }
+  }
+  return found;
+}
+
+async function runPlain(script: string): Promise<string> {
+  const child = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "pipe", "pipe"] });
+  return text(child.stdout);
+}

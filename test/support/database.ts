@@ -1,0 +1,56 @@
+import { randomBytes } from "node:crypto";
+import { after, type TestContext } from "node:test";
+import type pg from "pg";
+import { openPool } from "../../src/db/connection.ts";
+import { createLogger } from "../../src/log.ts";
+import { runStatement, withDatabase } from "./postgres.ts";
+
+/** A database of one test's own. */
+export type TestDatabase = { readonly url: string; readonly pool: pg.Pool };
+
+/** Node has it, its types do not yet. */
+type FinishedTest = TestContext & { readonly passed: boolean };
+
+// A test's own hooks run in the order of their registration, so what a test starts on its database would be stopped
+// after the database; only at the end of the whole file is nothing in use any more.
+const endings: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+/** Makes a fresh, migrated database; it is dropped at the end unless the test has failed. */
+export async function createTestDatabase(t: TestContext): Promise<TestDatabase> {
+  return makeDatabase(t, environment("PREBUILDD_TEST_TEMPLATE"));
+}
+
+/** Makes a database without anything of ours in it; it is dropped at the end unless the test has failed. */
+export async function emptyDatabase(t: TestContext): Promise<TestDatabase> {
+  return makeDatabase(t, "template0");
+}
+
+async function makeDatabase(t: TestContext, template: string): Promise<TestDatabase> {
+  const adminUrl = environment("PREBUILDD_TEST_DATABASE_URL");
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  await runStatement(adminUrl, `create database ${name} template ${template} strategy wal_log`);
+  const url = withDatabase(adminUrl, name);
+  const pool = openPool(url, createLogger("silent", process.stderr));
+  let passed = false;
+  t.after(() => {
+    passed = (t as FinishedTest).passed;
+    if (!passed) t.diagnostic(`the test's database was ${name}`);
+  });
+  endings.push(async () => {
+    if (!pool.ended) await pool.end();
+    if (passed) await runStatement(adminUrl, `drop database ${name} with (force)`);
+  });
+  return { url, pool };
+}
+
+function environment(key: string): string {
+  const value = process.env[key];
+  if (value) return value;
+  throw new Error(
+    `${key} is not set: this test needs the database that the global setup starts. Run \`npm test\`, or for one file ` +
+      "`node --test --test-global-setup=test/support/global-setup.ts <file>`.",
+  );
+}

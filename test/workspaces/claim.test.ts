@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { it } from "node:test";
+import type { Context } from "../../src/context.ts";
+import { ProblemError } from "../../src/errors.ts";
+import { executeAction } from "../../src/prebuilds/execute.ts";
+import { runPass } from "../../src/prebuilds/reconcile.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
+import { type CreateWorkspaceInput, createWorkspace } from "../../src/workspaces/create.ts";
+import {
+  count,
+  type GivenPool,
+  givenContext,
+  givenPool,
+  givenUser,
+  givenVersion,
+  givenWorker,
+  settled,
+} from "../support/given.ts";
+import { givenReadyPool } from "../support/ready-pool.ts";
+
+const never = new AbortController().signal;
+
+async function asking(context: Context, pool: GivenPool) {
+  const userId = await givenUser(context);
+  return (given: Partial<CreateWorkspaceInput> = {}) =>
+    createWorkspace(context, {
+      organizationId: pool.organizationId,
+      ownerId: userId,
+      initiatorId: userId,
+      name: `ws-${randomUUID().slice(0, 8)}`,
+      templateId: pool.templateId,
+      presetId: pool.presetId,
+      parameters: [],
+      automaticUpdates: "never",
+      waitMs: 0,
+      ...given,
+    });
+}
+
+const row = async (context: Context, workspaceId: string) =>
+  (await context.pool.query("select * from workspaces where id = $1", [workspaceId])).rows[0];
+
+it("200 claims at once on 100 ready prebuilds give exactly 100 distinct claims and 100 ordinary builds", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 100 });
+  const ask = await asking(context, pool);
+  const outcomes = await Promise.all(Array.from({ length: 200 }, () => ask()));
+  const claimed = outcomes.filter((outcome) => outcome.claimed);
+  assert.equal(claimed.length, 100);
+  assert.equal(new Set(outcomes.map((outcome) => outcome.workspaceId)).size, 200);
+  assert.deepEqual(new Set(outcomes.map((outcome) => outcome.missReason)), new Set([null, "pool_empty"]));
+  assert.equal(await count(context, "workspaces where owner_id = $1", [PREBUILDS_SYSTEM_USER_ID]), 0);
+  assert.equal(
+    await count(
+      context,
+      "provisioner_jobs where completed_at is null and input->>'prebuilt_workspace_stage' = 'claim'",
+    ),
+    100,
+  );
+  assert.equal(
+    await count(context, "provisioner_jobs where completed_at is null and input->>'prebuilt_workspace_stage' = 'none'"),
+    100,
+  );
+});
+
+it("a claim hands over the oldest ready prebuild under its new name, and its build is initiated by the claimer", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 3, parameters: { size: "small" } });
+  await context.pool.query(
+    "update workspaces set created_at = created_at - interval '1 day' where id = (select max(id::text)::uuid from workspaces)",
+  );
+  const { rows } = await context.pool.query<{ id: string }>("select id from workspaces order by created_at limit 1");
+  const ask = await asking(context, pool);
+  const { workspaceId, claimed } = await ask({
+    name: "mine",
+    parameters: [
+      { name: "size", value: "huge" },
+      { name: "region", value: "eu" },
+    ],
+  });
+  assert.ok(claimed);
+  assert.equal(workspaceId, rows[0]?.id);
+  const workspace = await row(context, workspaceId);
+  assert.equal(workspace.name, "mine");
+  assert.equal(workspace.latest_job_status, "pending");
+  const builds = await context.pool.query(
+    `select b.build_number, b.transition, b.initiator_id = w.owner_id as by_owner, j.initiator_id = w.owner_id as job_by_owner,
+       b.template_version_preset_id = $2 as same_preset, j.input->>'prebuilt_workspace_stage' as stage
+     from workspace_builds b join workspaces w on w.id = b.workspace_id join provisioner_jobs j on j.id = b.job_id
+     where w.id = $1 order by build_number desc limit 1`,
+    [workspaceId, pool.presetId],
+  );
+  assert.deepEqual(builds.rows, [
+    { build_number: 2, transition: "start", by_owner: true, job_by_owner: true, same_preset: true, stage: "claim" },
+  ]);
+  const parameters = await context.pool.query(
+    "select name, value from workspace_build_parameters where workspace_build_id = $1 order by name",
+    [workspace.latest_build_id],
+  );
+  assert.deepEqual(parameters.rows, [
+    { name: "region", value: "eu" },
+    { name: "size", value: "small" },
+  ]);
+});
+
+it("a claim sets the lifecycle from request and template, and the deadline comes when the claim build ends", async (t) => {
+  const now = new Date("2025-06-02T06:00:00Z");
+  const context = await givenContext(t, { clock: { now: () => now } });
+  const pool = await givenReadyPool(t, context, { desired: 1, defaultTtl: 7_200e9 });
+  const prebuild = (await context.pool.query("select * from workspaces")).rows[0];
+  assert.equal(prebuild.ttl, null);
+  const ask = await asking(context, pool);
+  const { workspaceId } = await ask({
+    autostartSchedule: "CRON_TZ=Europe/Berlin 30 9 * * 1-5",
+    automaticUpdates: "always",
+  });
+  const claimed = await row(context, workspaceId);
+  assert.equal(Number(claimed.ttl), 7_200e9);
+  assert.equal(claimed.next_start_at.toISOString(), "2025-06-02T07:30:00.000Z");
+  assert.equal(claimed.automatic_updates, "always");
+  assert.deepEqual(claimed.last_used_at, now);
+  givenWorker(t, context);
+  await settled(context);
+  const { rows } = await context.pool.query(
+    "select deadline, max_deadline from workspace_builds order by build_number",
+  );
+  assert.deepEqual(rows, [
+    { deadline: null, max_deadline: null },
+    { deadline: new Date("2025-06-02T08:00:00Z"), max_deadline: null },
+  ]);
+});
+
+it("when a prebuild's build ends, every lifecycle field that somebody set on it is unset", async (t) => {
+  const context = await givenContext(t);
+  await givenPool(context, { desired: 1, defaultTtl: 7_200e9 });
+  await runPass(context, never);
+  await context.pool.query(
+    "update workspaces set ttl = 1, autostart_schedule = '0 9 * * *', next_start_at = now(), dormant_at = now(), deleting_at = now()",
+  );
+  await context.pool.query("update workspace_builds set deadline = now(), max_deadline = now()");
+  givenWorker(t, context);
+  await settled(context);
+  const { rows } = await context.pool.query(
+    `select num_nonnulls(w.ttl, w.autostart_schedule, w.next_start_at, w.dormant_at, w.deleting_at, b.deadline, b.max_deadline) as set
+     from workspaces w join workspace_builds b on b.workspace_id = w.id`,
+  );
+  assert.deepEqual(rows, [{ set: 0 }]);
+});
+
+it("an expired prebuild is handed out only when no fresh one is left", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 2, ttlSeconds: 3_600 });
+  const { rows } = await context.pool.query<{ id: string }>(
+    "update workspaces set created_at = created_at - interval '1 day' where id = (select max(id::text)::uuid from workspaces) returning id",
+  );
+  const ask = await asking(context, pool);
+  const [first, second, third] = [await ask(), await ask(), await ask()];
+  assert.notEqual(first.workspaceId, rows[0]?.id);
+  assert.equal(second.workspaceId, rows[0]?.id);
+  assert.deepEqual([first.claimed, second.claimed, third.claimed, third.missReason], [true, true, false, "pool_empty"]);
+});
+
+it("a request that claims nothing builds an ordinary workspace and says why", async (t) => {
+  const context = await givenContext(t);
+  const empty = await givenPool(context, { desired: 1 });
+  const askEmpty = await asking(context, empty);
+  assert.equal((await askEmpty()).missReason, "pool_empty");
+  assert.equal(
+    (await askEmpty({ presetId: undefined, parameters: [] })).missReason,
+    "pool_empty",
+    "a preset without parameters fits every request",
+  );
+
+  const choosy = await givenPool(context, { desired: 1, parameters: { size: "small" } });
+  const askChoosy = await asking(context, choosy);
+  assert.equal(
+    (await askChoosy({ presetId: undefined, parameters: [{ name: "size", value: "large" }] })).missReason,
+    "no_preset",
+  );
+
+  const plain = await givenPool(context, { desired: null });
+  assert.equal((await (await asking(context, plain))()).missReason, "no_pool");
+
+  const old = await givenReadyPool(t, context, { desired: 1 });
+  await givenVersion(context, old.templateId);
+  const askOld = await asking(context, old);
+  assert.equal((await askOld({ templateVersionId: old.versionId })).missReason, "inactive_version");
+
+  const slow = await givenReadyPool(t, context, { desired: 1 });
+  await context.pool.query(
+    "update workspace_agents set lifecycle_state = 'starting' where job_id in (select j.id from provisioner_jobs j join workspace_builds b on b.job_id = j.id where b.template_version_id = $1)",
+    [slow.versionId],
+  );
+  assert.equal((await (await asking(context, slow))()).missReason, "not_ready");
+});
+
+it("a name that the owner already uses is a conflict, and the prebuild stays in its pool", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 2 });
+  const ask = await asking(context, pool);
+  await ask({ name: "taken" });
+  await assert.rejects(
+    ask({ name: "Taken" }),
+    (error: unknown) => error instanceof ProblemError && error.kind === "conflict",
+  );
+  assert.equal(await count(context, "workspaces where owner_id = $1 and agents_ready", [PREBUILDS_SYSTEM_USER_ID]), 1);
+  assert.equal(await count(context, "workspace_builds where build_number = 2"), 1);
+});
+
+it("a failure after the claim leaves the prebuild where it was", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 1 });
+  const ask = await asking(
+    { ...context, queue: { ...context.queue, add: async () => Promise.reject(new Error("queue is broken")) } },
+    pool,
+  );
+  await assert.rejects(ask(), /queue is broken/);
+  const { rows } = await context.pool.query("select owner_id, latest_build_number, agents_ready from workspaces");
+  assert.deepEqual(rows, [{ owner_id: PREBUILDS_SYSTEM_USER_ID, latest_build_number: 1, agents_ready: true }]);
+});
+
+it("a request that waits gets the prebuild that becomes ready meanwhile", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenPool(context, { desired: 1 });
+  await runPass(context, never);
+  const ask = await asking(context, pool);
+  const answer = ask({ waitMs: 10_000 });
+  givenWorker(t, context);
+  assert.equal((await answer).claimed, true);
+});
+
+it("claims racing with the deletion of the same prebuilds never leave a claimed workspace with a delete build", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 30 });
+  const ask = await asking(context, pool);
+  const [snapshot] = (await runPass(context, never)).pools;
+  assert.ok(snapshot);
+  const ids = snapshot.pool.running.map((prebuild) => prebuild.id);
+  const [outcomes] = await Promise.all([
+    Promise.all(Array.from({ length: 30 }, () => ask())),
+    ...[0, 10, 20].map((from) =>
+      executeAction(
+        context,
+        snapshot.pool,
+        { kind: "delete", ids: ids.slice(from, from + 10), reason: "extraneous" },
+        0,
+      ),
+    ),
+  ]);
+  const claimed = outcomes.filter((outcome) => outcome.claimed).map((outcome) => outcome.workspaceId);
+  const deletes = await count(context, "workspace_builds where transition = 'delete'");
+  assert.equal(
+    await count(context, "workspace_builds where transition = 'delete' and workspace_id = any($1)", [claimed]),
+    0,
+  );
+  assert.ok(claimed.length + deletes <= 30);
+});
+
+it("a preset of another version is refused by name of the field", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenPool(context);
+  const ask = await asking(context, pool);
+  await assert.rejects(ask({ presetId: randomUUID() }), (error: unknown) => {
+    assert.ok(error instanceof ProblemError);
+    assert.equal(error.validations[0]?.field, "template_version_preset_id");
+    return true;
+  });
+});
