@@ -175,7 +175,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
 
   health.ready();
   stack.defer(() => health.stopping());
-  log.info({ url }, `listening on ${url}`);
+  log.info({ url }, `ready: the API answers at ${url}`);
   const running = stack.move();
   return { url, databaseUrl, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

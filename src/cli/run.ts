@@ -15,9 +15,12 @@ export function addRunCommand(program: Command, io: Io): void {
   );
 }
 
+/** One request to stop may arrive twice: from the terminal, and from npx or a supervisor that passes it on. */
+const REPEAT_MS = 1_000;
+
 /**
- * Runs the daemon until SIGTERM or SIGINT, then stops it in order. A second signal, or more time than the shutdown
- * timeout, ends the process at once; what that interrupts is repaired by the next start.
+ * Runs the daemon until SIGTERM or SIGINT, then stops it in order. A second signal a while later, or more time than
+ * the shutdown timeout, ends the process at once; what that interrupts is repaired by the next start.
  */
 async function runUntilStopped(config: Config, applyFile: string | undefined): Promise<void> {
   const [{ startDaemon }, { createLogger, logDestination }] = await Promise.all([
@@ -26,10 +29,13 @@ async function runUntilStopped(config: Config, applyFile: string | undefined): P
   ]);
   const log = createLogger(config.logLevel, logDestination(process.stdout));
   const asked = Promise.withResolvers<void>();
-  let signals = 0;
+  let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    signals += 1;
-    if (signals > 1) process.exit(EXIT.failed);
+    if (firstAt !== undefined) {
+      if (performance.now() - firstAt > REPEAT_MS) process.exit(EXIT.failed);
+      return;
+    }
+    firstAt = performance.now();
     log.info({ signal }, "stopping");
     setTimeout(() => {
       log.error({ timeoutMs: config.shutdownTimeoutMs }, "could not stop in time; ending at once");

@@ -20,7 +20,7 @@ const TOUCH_MS = 60_000;
 type Remembered = { readonly row: TokenRow; readonly lookedUpAt: number };
 
 /** Finds out who sends a request. */
-export type Authenticator = AsyncDisposable & {
+type Authenticator = AsyncDisposable & {
   /** @throws ProblemError when the headers hold no token that is good now. */
   authenticate(headers: IncomingHttpHeaders): Promise<Subject>;
 };
@@ -36,11 +36,19 @@ function tokenOf(headers: IncomingHttpHeaders): string | undefined {
 export function createAuthenticator(context: Pick<Context, "pool" | "clock" | "log">): Authenticator {
   const { pool, clock, log } = context;
   const remembered = new Map<string, Remembered>();
+  const lookingUp = new Map<string, Promise<TokenRow | undefined>>();
   const touching = new Set<Promise<void>>();
 
+  /** Requests that come at once with the same token share one look. */
   async function lookUp(id: string, now: number): Promise<TokenRow | undefined> {
     const known = remembered.get(id);
     if (known && now - known.lookedUpAt < BELIEVED_MS && now >= known.lookedUpAt) return known.row;
+    const looking = lookingUp.get(id) ?? read(id, now).finally(() => lookingUp.delete(id));
+    lookingUp.set(id, looking);
+    return looking;
+  }
+
+  async function read(id: string, now: number): Promise<TokenRow | undefined> {
     remembered.delete(id);
     const row = await findToken(pool, id);
     // Unknown ids are not remembered: whoever guesses could fill the memory with them.

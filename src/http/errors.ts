@@ -24,6 +24,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: "the body of the request is empty, but its Content-Type says JSON",
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: "the body of the request is not as long as its Content-Length says",
   FST_ERR_CTP_INVALID_JSON_BODY: "the body of the request is not valid JSON",
+  FST_ERR_MAX_PARAM_LENGTH: "a part of the request's path is too long",
   FST_ERR_BAD_URL: "the path of the request is not a valid URL",
 };
 

@@ -35,7 +35,7 @@ export async function assertPortFree(address: ListenAddress): Promise<void> {
 export async function listenOn(stack: AsyncDisposableStack, app: App, address: ListenAddress): Promise<string> {
   stack.defer(() => app.close());
   try {
-    await app.listen({ host: address.host, port: address.port });
+    await app.listen({ host: address.host, port: address.port, listenTextResolver: (at) => `listening on ${at}` });
   } catch (error) {
     throw explain(error as NodeJS.ErrnoException, address);
   }

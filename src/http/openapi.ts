@@ -6,6 +6,12 @@ import type { App } from "./app.ts";
 /** The version of this program. */
 export const VERSION = packageJson.version;
 
+/** What every route answers when it does not succeed. */
+const FAILURE = {
+  description: "What went wrong, and with which fields",
+  content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+};
+
 /** Describes all routes that are added below `app` after this call, and serves the description. */
 export async function registerOpenApi(app: App): Promise<void> {
   await app.register(swagger, {
@@ -43,6 +49,15 @@ export async function registerOpenApi(app: App): Promise<void> {
       // Without a token only what says so can be called.
       const security = input.route.config?.access === "public" ? { security: [] } : {};
       return { schema: { ...schema, ...security }, url };
+    },
+    transformObject: (input) => {
+      const document = "openapiObject" in input ? input.openapiObject : {};
+      for (const operations of Object.values(document.paths ?? {})) {
+        for (const operation of Object.values(operations ?? {})) {
+          if (typeof operation === "object" && "responses" in operation) operation.responses["default"] = FAILURE;
+        }
+      }
+      return document;
     },
   });
   app.get("/openapi.json", { config: { access: "public" }, schema: { hide: true } }, async () => app.swagger());

@@ -20,7 +20,7 @@ export const pageQuery = {
 };
 
 /** An id in the path. */
-export const idParams = z.object({ id: z.uuid({ error: "must be a UUID" }) });
+export const idParams = z.object({ id: z.guid({ error: "must be a UUID" }) });
 
 /** A flag in the query. */
 export const flag = z

@@ -8,7 +8,7 @@ import { findOrganization, listOrganizations, type OrganizationRow } from "./sto
 const TAGS = ["organizations"];
 
 const organizationSchema = z.object({
-  id: z.uuid(),
+  id: z.guid(),
   name: z.string(),
   display_name: z.string(),
   description: z.string(),

@@ -22,7 +22,7 @@ export type WorkKind = (typeof WORK)[keyof typeof WORK];
 export type WorkItem = { readonly id: string; readonly retryCount: number; readonly subjectId: string };
 
 /** A worker that is silent for this long has lost its work to another one. */
-const HEARTBEAT_SECONDS = 20;
+const HEARTBEAT_SECONDS = 15;
 const SUPERVISE_SECONDS = 5;
 const DAY_SECONDS = 86_400;
 

@@ -36,7 +36,10 @@ type JobRow = {
   state: Buffer | null;
 };
 
-/** Reads a job with all that its build needs; undefined when there is no such job. */
+/**
+ * Reads a job with all that its build needs; undefined when there is no such job. The state is that of the build before,
+ * or the build's own once it has ended, which is what asks for readiness go by.
+ */
 export async function readJob(client: Queryable, jobId: string): Promise<JobDetails | undefined> {
   const { rows } = await client.query<JobRow>(
     `select j.id as job_id, j.job_status, j.provisioner, j.input, v.file_id, b.id as build_id, b.transition,
@@ -47,7 +50,8 @@ export async function readJob(client: Queryable, jobId: string): Promise<JobDeta
        coalesce((select json_object_agg(p.name, p.value) from workspace_build_parameters p
          where p.workspace_build_id = b.id), '{}'::json) as parameters,
        (select p.provisioner_state from workspace_builds p
-         where p.workspace_id = w.id and p.build_number < b.build_number
+         where p.workspace_id = w.id
+           and (p.build_number < b.build_number or (p.id = b.id and j.completed_at is not null))
          order by p.build_number desc limit 1) as state
      from provisioner_jobs j
      join workspace_builds b on b.job_id = j.id

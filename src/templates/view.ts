@@ -37,22 +37,22 @@ export type TemplateVersionRow = {
 
 /** A template as the API shows it. */
 export const templateSchema = z.object({
-  id: z.uuid(),
-  organization_id: z.uuid(),
+  id: z.guid(),
+  organization_id: z.guid(),
   organization_name: z.string(),
   name: z.string(),
   display_name: z.string(),
   description: z.string(),
   icon: z.string(),
   provisioner: z.enum(["command", "terraform"]),
-  active_version_id: z.uuid().nullable(),
+  active_version_id: z.guid().nullable(),
   active_version_name: z.string().nullable(),
   deprecated: z.boolean(),
   deprecation_message: z.string(),
   default_ttl_ms: z.number(),
   allow_user_autostart: z.boolean(),
   allow_user_autostop: z.boolean(),
-  created_by_id: z.uuid(),
+  created_by_id: z.guid(),
   created_by_name: z.string(),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
@@ -60,21 +60,21 @@ export const templateSchema = z.object({
 
 /** A template version as the API shows it. */
 export const templateVersionSchema = z.object({
-  id: z.uuid(),
-  template_id: z.uuid().nullable(),
-  organization_id: z.uuid(),
+  id: z.guid(),
+  template_id: z.guid().nullable(),
+  organization_id: z.guid(),
   name: z.string(),
   message: z.string(),
   archived: z.boolean(),
   active: z.boolean(),
-  created_by: z.object({ id: z.uuid(), username: z.string() }),
+  created_by: z.object({ id: z.guid(), username: z.string() }),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 });
 
 /** A preset as the API shows it. */
 export const presetSchema = z.object({
-  id: z.uuid(),
+  id: z.guid(),
   name: z.string(),
   desired_prebuild_instances: z.number().nullable(),
   default: z.boolean(),

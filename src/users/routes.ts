@@ -70,6 +70,7 @@ export function registerUserRoutes(app: App, context: Context): void {
       config: { access: { action: "create", of: owned("api_key") } },
       schema: {
         summary: "Makes a token; the answer is the only time that it can be read",
+        description: "A token that is revoked, or whose user is suspended, is refused everywhere within five seconds.",
         tags: TAGS,
         params,
         body: tokenBody.nullish(),

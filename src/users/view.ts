@@ -2,13 +2,13 @@ import { z } from "zod";
 
 /** A user as the API shows it. */
 export const userSchema = z.object({
-  id: z.uuid(),
+  id: z.guid(),
   username: z.string(),
   email: z.string(),
   name: z.string(),
   status: z.enum(["active", "dormant", "suspended"]),
   roles: z.array(z.object({ name: z.string() })),
-  organization_ids: z.array(z.uuid()),
+  organization_ids: z.array(z.guid()),
   is_system: z.boolean(),
   last_seen_at: z.iso.datetime().nullable(),
   created_at: z.iso.datetime(),

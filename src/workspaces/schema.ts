@@ -19,37 +19,37 @@ export type BuildStatus = z.infer<typeof buildStatusSchema>;
 
 /** A build as the API shows it. */
 export const buildSchema = z.object({
-  id: z.uuid(),
+  id: z.guid(),
   build_number: z.number(),
-  workspace_id: z.uuid(),
+  workspace_id: z.guid(),
   workspace_name: z.string(),
-  workspace_owner_id: z.uuid(),
+  workspace_owner_id: z.guid(),
   workspace_owner_name: z.string(),
   transition: z.enum(["start", "stop", "delete"]),
   status: buildStatusSchema,
   reason: z.string(),
-  initiator_id: z.uuid(),
+  initiator_id: z.guid(),
   initiator_name: z.string(),
-  template_version_id: z.uuid(),
+  template_version_id: z.guid(),
   template_version_name: z.string(),
-  template_version_preset_id: z.uuid().nullable(),
+  template_version_preset_id: z.guid().nullable(),
   deadline: instant.nullable(),
   max_deadline: instant.nullable(),
   created_at: instant,
   updated_at: instant,
   job: z.object({
-    id: z.uuid(),
+    id: z.guid(),
     status: z.enum(["pending", "running", "succeeded", "failed", "canceling", "canceled"]),
     created_at: instant,
     started_at: instant.nullable(),
     completed_at: instant.nullable(),
     canceled_at: instant.nullable(),
     error: z.string().nullable(),
-    worker_id: z.uuid().nullable(),
+    worker_id: z.guid().nullable(),
   }),
   agents: z.array(
     z.object({
-      id: z.uuid(),
+      id: z.guid(),
       name: z.string(),
       lifecycle_state: z.enum(["starting", "ready", "start_timeout", "start_error"]),
     }),
@@ -59,16 +59,16 @@ export type BuildView = z.infer<typeof buildSchema>;
 
 /** A workspace as the API shows it. */
 export const workspaceSchema = z.object({
-  id: z.uuid(),
+  id: z.guid(),
   created_at: instant,
   updated_at: instant,
-  owner_id: z.uuid(),
+  owner_id: z.guid(),
   owner_name: z.string(),
-  organization_id: z.uuid(),
+  organization_id: z.guid(),
   organization_name: z.string(),
-  template_id: z.uuid(),
+  template_id: z.guid(),
   template_name: z.string(),
-  template_active_version_id: z.uuid().nullable(),
+  template_active_version_id: z.guid().nullable(),
   outdated: z.boolean(),
   name: z.string(),
   autostart_schedule: z.string().nullable(),
@@ -107,7 +107,7 @@ const workspaceName = z
     error: "must consist of letters and digits, with single hyphens between them",
   });
 
-const uuid = z.uuid({ error: "must be a UUID" });
+const uuid = z.guid({ error: "must be a UUID" });
 
 /** What asks for a new workspace. */
 export const createWorkspaceBody = z

@@ -75,7 +75,7 @@ const BUILDS = `
   join users i on i.id = b.initiator_id
   join template_versions v on v.id = b.template_version_id`;
 
-export type WorkspaceWithBuild = { readonly workspace: WorkspaceRow; readonly latestBuild: BuildRow | null };
+type WorkspaceWithBuild = { readonly workspace: WorkspaceRow; readonly latestBuild: BuildRow | null };
 
 function split(row: WorkspaceRow & Readonly<Record<string, unknown>>): WorkspaceWithBuild {
   if (row[`${PREFIX}id`] === null) return { workspace: row, latestBuild: null };

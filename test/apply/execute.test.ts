@@ -24,6 +24,9 @@ const PRESETS = `
   join templates t on t.active_version_id = p.template_version_id
   order by p.name`;
 
+/** The second preset of the document. */
+const plain = { name: "plain", parameters: { size: "plain" } };
+
 describe("applyDocument", () => {
   it("creates everything that the document names", async (t) => {
     const { pool, context, apply } = await setUp(t);
@@ -115,9 +118,7 @@ describe("applyDocument", () => {
     await apply(devbox());
     const before = await allRows(pool);
     const prebuilds = { instances: 7, expiration_policy: undefined, scheduling: undefined };
-    const changed = await apply(
-      devbox({ presets: [small(prebuilds), { name: "plain", parameters: { size: "plain" } }] }),
-    );
+    const changed = await apply(devbox({ presets: [small(prebuilds), plain] }));
     assert.deepEqual(changes(changed), [
       "updated preset default/devbox: small instances expiration_policy timezone schedule",
     ]);
@@ -133,14 +134,14 @@ describe("applyDocument", () => {
     const { pool, apply } = await setUp(t);
     await apply(devbox());
     const { prebuilds: _, ...bare } = small();
-    await apply(devbox({ presets: [bare, { name: "plain", parameters: { size: "plain" } }] }));
+    await apply(devbox({ presets: [bare, plain] }));
     const { rows } = await pool.query("select name from template_version_presets where desired_instances is not null");
     assert.deepEqual(rows, []);
   });
 
   for (const [what, change] of [
     ["the source", { source: source("b2") }],
-    ["a parameter", { presets: [{ ...small(), parameters: { size: "small", cores: 4 } }] }],
+    ["a parameter", { presets: [{ ...small(), parameters: { size: "small", cores: 4 } }, plain] }],
     ["the list of presets", { presets: [small()] }],
   ] as const) {
     it(`activates a new version when ${what} changes, and the old one again when it changes back`, async (t) => {

@@ -39,6 +39,16 @@ templates:
   return file;
 }
 
+/** A web server that is no daemon, on a port of its own. */
+async function startWeb(t: TestContext) {
+  const web = createServer((_, response) => response.end("<html>"));
+  await new Promise<void>((listening) => web.listen(0, "127.0.0.1", listening));
+  const address = `http://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  const stop = () => new Promise<void>((closed) => web.close(() => closed()));
+  t.after(stop);
+  return { address, stop };
+}
+
 describe("commands that talk to a daemon", () => {
   it("apply a file, say what changed, and say the second time that nothing did", async (t) => {
     const api = await startApi(t);
@@ -140,11 +150,12 @@ describe("commands that talk to a daemon", () => {
   });
 
   it("say in one sentence that no daemon answers, and how to start one", async (t) => {
-    const { stderr, code } = await prebuildd(t, ["status"], {
-      env: { PREBUILDD_URL: "http://127.0.0.1:1", PREBUILDD_TOKEN: "x" },
-    });
+    const gone = await startWeb(t);
+    await gone.stop();
+    const env = { PREBUILDD_URL: gone.address, PREBUILDD_TOKEN: "x" };
+    const { stderr, code } = await prebuildd(t, ["status"], { env });
     const how = "start one with `prebuildd run`, or set PREBUILDD_URL";
-    assert.equal(stderr, `error: no daemon answers at http://127.0.0.1:1; ${how}\n`);
+    assert.equal(stderr, `error: no daemon answers at ${gone.address}; ${how}\n`);
     assert.equal(code, 1);
     const none = await prebuildd(t, ["status"]);
     assert.equal(none.stderr, `error: no daemon is running with the data directory .prebuildd; ${how}\n`);
@@ -154,11 +165,8 @@ describe("commands that talk to a daemon", () => {
     const api = await startApi(t);
     const wrong = await api.as({ token: "wrong" }, "status");
     assert.match(wrong.stderr, /^error: .*; check PREBUILDD_TOKEN\n$/);
-    const web = createServer((_, response) => response.end("<html>"));
-    t.after(() => web.close());
-    await new Promise<void>((listening) => web.listen(0, "127.0.0.1", listening));
-    const { port } = web.address() as AddressInfo;
-    const env = { PREBUILDD_URL: `http://127.0.0.1:${port}`, PREBUILDD_TOKEN: "x" };
+    const web = await startWeb(t);
+    const env = { PREBUILDD_URL: web.address, PREBUILDD_TOKEN: "x" };
     const { stderr, code } = await prebuildd(t, ["status"], { env });
     assert.match(stderr, /is no prebuildd daemon \(status 200\); check PREBUILDD_URL\n$/);
     assert.equal(code, 1);

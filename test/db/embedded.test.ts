@@ -140,7 +140,10 @@ test("files that crashed processes have left behind do not keep a server from st
   assert.equal(existsSync(abandoned), false);
   await first[Symbol.asyncDispose]();
   await writeFile(join(dataDir, "database.json"), JSON.stringify({ url: first.url, pid: process.pid }));
-  await writeFile(join(dataDir, "postgres", "postmaster.pid"), `${process.pid}\n${join(dataDir, "postgres")}\n`);
+  const { uid, gid } = await stat(join(dataDir, "postgres"));
+  const other = spawn("sleep", ["1000"], process.getuid?.() === 0 ? { uid, gid } : {});
+  t.after(() => other.kill());
+  await writeFile(join(dataDir, "postgres", "postmaster.pid"), `${other.pid}\n${join(dataDir, "postgres")}\n`);
   await using second = await startEmbeddedPostgres({ dataDir, log });
   await query(second.url, "select 1");
 });

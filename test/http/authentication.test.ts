@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { createToken } from "../../src/users/tokens/create.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { startTestServer, type TestServer } from "./server.ts";
+import { countStatements, startTestServer, type TestServer } from "./server.ts";
 
 const ME = "/api/v2/users/me";
 /** The promise to users: what is revoked is of no use after this long. */
@@ -101,6 +101,15 @@ test("a token that was just used is not looked up again", async (t) => {
   assert.equal((await info()).statusCode, 200);
   await server.pool.query("delete from api_keys");
   assert.equal((await info()).statusCode, 200);
+});
+
+test("requests that come at once with one token look it up once", async (t) => {
+  const server = await startTestServer(t);
+  const statements = countStatements(server.pool);
+  const info = () => server.send("GET", "/api/v2/buildinfo", { as: server.alice });
+  const answers = await Promise.all(Array.from({ length: 20 }, info));
+  assert.ok(answers.every(({ statusCode }) => statusCode === 200));
+  assert.equal(statements.filter((text) => text.includes("hashed_secret")).length, 1);
 });
 
 test("that a token is in use is noted, but at most once a minute", async (t) => {

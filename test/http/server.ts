@@ -112,3 +112,16 @@ export async function startTestServer(
     },
   };
 }
+
+/** Records the statements that the pool is given from now on. */
+export function countStatements(pool: pg.Pool): string[] {
+  const statements: string[] = [];
+  const query = pool.query.bind(pool) as (...given: unknown[]) => unknown;
+  Object.assign(pool, {
+    query: (...given: [string | { text: string }, ...unknown[]]) => {
+      statements.push(typeof given[0] === "string" ? given[0] : given[0].text);
+      return query(...given);
+    },
+  });
+  return statements;
+}

@@ -2,7 +2,7 @@ const ID_LENGTH = 10;
 const SECRET_LENGTH = 22;
 
 /** The two halves of a token: the id finds its row, the secret proves that the holder was given it. */
-export type TokenParts = { readonly id: string; readonly secret: string };
+type TokenParts = { readonly id: string; readonly secret: string };
 
 /** Letters and digits only, so that a token survives URLs, shells and double clicks. */
 export const TOKEN_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

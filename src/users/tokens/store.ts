@@ -72,11 +72,7 @@ export async function insertToken(
   return rowCount === 1;
 }
 
-/** Notes that a token is in use, unless that was noted less than a minute before. */
+/** Notes that a token is in use. */
 export async function touchToken(db: Queryable, id: string, now: Date): Promise<void> {
-  await db.query(
-    `update api_keys set last_used = $2::timestamptz
-      where id = $1 and (last_used is null or last_used < $2::timestamptz - interval '1 minute')`,
-    [id, now],
-  );
+  await db.query("update api_keys set last_used = $2 where id = $1", [id, now]);
 }

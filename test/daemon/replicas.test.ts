@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { it, type TestContext } from "node:test";
+import { type DaemonProcess, startProcess } from "../support/daemon.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const LEADS = "this replica leads now";
+const leads = (replica: DaemonProcess) =>
+  replica.logs.filter((line) => line.msg === LEADS).length >
+  replica.logs.filter((line) => line.msg === "this replica no longer leads").length;
+
+async function twoReplicas(t: TestContext): Promise<{ leader: DaemonProcess; standby: DaemonProcess }> {
+  const { url } = await createTestDatabase(t);
+  const env = { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "0" };
+  const replicas = await Promise.all([startProcess(t, ["run"], { env }), startProcess(t, ["run"], { env })]);
+  await Promise.all(replicas.map((replica) => replica.ready()));
+  const leader = await waitFor("a leader", () => replicas.find(leads));
+  const standby = replicas.find((replica) => replica !== leader);
+  assert.ok(standby);
+  assert.ok(!leads(standby), "only one of them leads");
+  return { leader, standby };
+}
+
+it("of two replicas exactly one leads, and when it is told to stop the other leads within a second", async (t) => {
+  const { leader, standby } = await twoReplicas(t);
+  leader.child.kill("SIGTERM");
+  await leader.logged("this replica no longer leads");
+  const before = performance.now();
+  await waitFor("the standby to lead", () => leads(standby), { timeoutMs: 1_000, intervalMs: 5 });
+  assert.ok(performance.now() - before < 1_000);
+  assert.deepEqual(await leader.exited(), { code: 0, signal: null });
+});
+
+it("when the leader is killed, the other replica leads within ten seconds", async (t) => {
+  const { leader, standby } = await twoReplicas(t);
+  leader.child.kill("SIGKILL");
+  await waitFor("the standby to lead", () => leads(standby), { timeoutMs: 10_000 });
+});
+
+it("a replica whose database connections are all cut leads again and goes on", async (t) => {
+  const { url, pool } = await createTestDatabase(t);
+  const daemon = await startProcess(t, ["run"], { env: { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "1" } });
+  const api = await daemon.ready();
+  await daemon.logged(LEADS);
+  await pool.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+  );
+  await daemon.logged("this replica no longer leads");
+  await waitFor("it to lead again", () => daemon.logs.filter((line) => line.msg === LEADS).length === 2 || undefined);
+  await waitFor("it to be ready again", async () => (await fetch(`${api}/readyz`)).ok || undefined);
+  assert.equal((await fetch(`${api}/healthz`)).status, 200);
+});
