@@ -17,9 +17,10 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
       const touched = result.results.reduce((sum, { done }) => sum + done, 0);
       const ms = Math.round(seconds * 1_000);
       if (touched > 0 || result.failures > 0) {
-        log.info({ pools: result.pools.length, touched, failures: result.failures, ms }, "pass done");
+        const text = `pass over ${result.pools.length} pools: ${touched} prebuilds touched in ${ms} ms`;
+        log.info({ pools: result.pools.length, touched, failures: result.failures, ms }, text);
       } else {
-        log.debug({ pools: result.pools.length, ms }, "pass done, nothing to do");
+        log.debug({ pools: result.pools.length, ms }, `pass over ${result.pools.length} pools: nothing to do`);
       }
       const changed = progress(result.pools);
       if (changed.length > TELL_EACH) log.info({ pools: changed.length }, `${changed.length} pools changed`);

@@ -100,7 +100,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     health.starting("applying the given file");
     const initiatorId = (admin ?? (await ensureAdmin(pool))).id;
     await applyDocument(context, document.document, { initiatorId });
-    log.info({ file: applyFile }, "applied");
+    log.info({ file: applyFile }, `applied ${applyFile}`);
   }
 
   const worker = startWorker(context, {

@@ -1,14 +1,45 @@
 import { DrizzleQueryError } from "drizzle-orm";
+import pg from "pg";
 import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers, stdTimeFunctions } from "pino";
 import pretty from "pino-pretty";
 
 export type Logger = PinoLogger;
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
 
-/** A failed query's own message holds its SQL and parameters, so only its cause is fit for a log line. */
+/** What a database error says beyond its message and its codes quotes rows and parameters. */
+const QUOTING_FIELDS = ["detail", "where", "internalQuery"] as const;
+/** The driver hangs the whole connection, password and all, on the error of a connection that was lost. */
+const CONNECTION_FIELD = "client";
+
+/**
+ * A failed query's own message holds its SQL and its parameters, and its cause quotes the row: neither is fit for a log
+ * line, however deep in a chain of causes it is.
+ */
 function safeError(error: Error) {
-  return stdSerializers.err(error instanceof DrizzleQueryError && error.cause ? error.cause : error);
+  return stdSerializers.err(withoutData(error));
 }
+
+function withoutData(error: Error): Error {
+  if (error instanceof DrizzleQueryError) {
+    return error.cause ? withoutData(error.cause) : new Error("a query failed");
+  }
+  const hidden = [
+    ...(error instanceof pg.DatabaseError ? QUOTING_FIELDS : []),
+    ...(CONNECTION_FIELD in error ? [CONNECTION_FIELD] : []),
+  ];
+  const changes: PropertyDescriptorMap = Object.fromEntries(
+    hidden.map((field) => [field, { value: undefined, enumerable: true }]),
+  );
+  if (error.cause instanceof Error) changes["cause"] = { value: withoutData(error.cause), enumerable: true };
+  return Object.keys(changes).length === 0 ? error : Object.create(error, changes);
+}
+
+/** Fields for machines that a person has read in the message already. */
+const TOLD_IN_THE_MESSAGE = [
+  ..."pool,wanted,building,ready,pools,touched,failures,ms,url,signal,file".split(","),
+  ..."organization,template,preset,kind,reason,count,until".split(","),
+  ..."worker,job,workspace,transition,stage,attempt,agent".split(","),
+].join(",");
 
 /** Where log lines go: readable lines for a person at a terminal, JSON lines for everything else. */
 export function logDestination(stream: NodeJS.WriteStream & { fd: number }): DestinationStream {
@@ -18,7 +49,7 @@ export function logDestination(stream: NodeJS.WriteStream & { fd: number }): Des
     sync: true,
     destination: stream.fd,
     translateTime: "SYS:HH:MM:ss",
-    ignore: "pool,wanted,building,ready,pools,touched,failures,url",
+    ignore: TOLD_IN_THE_MESSAGE,
     singleLine: true,
   });
 }

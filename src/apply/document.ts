@@ -3,9 +3,9 @@ import { findDuplicates } from "./duplicates.ts";
 import { cron, email, instances, label, parameterValue, rule, seconds, slug, text, timezone } from "./fields.ts";
 
 /** The site roles that a user can have. */
-export const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
+const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
 /** The roles that a member of an organization can have. */
-export const ORGANIZATION_ROLES = [
+const ORGANIZATION_ROLES = [
   "organization-admin",
   "organization-auditor",
   "organization-template-admin",

@@ -3,9 +3,9 @@ import { z } from "zod";
 import { parseDuration } from "../config.ts";
 
 /** The most prebuilds that one pool may ask for; more is taken for a slip of the finger. */
-export const MAX_INSTANCES = 1_000;
+const MAX_INSTANCES = 1_000;
 /** The longest name of an organization, user or template. */
-export const MAX_NAME_LENGTH = 32;
+const MAX_NAME_LENGTH = 32;
 
 /** A value that passes `test`; the one sentence `says` covers everything that can be wrong with it. */
 export function rule<T>(says: string, test: (value: unknown) => boolean): z.ZodType<T, T> {
@@ -101,7 +101,7 @@ export const cron = z.unknown().transform((value, context): string => {
 const REFERENCE = new Date("2024-01-01T00:00:00Z");
 
 /** What is wrong with a cron expression, if anything. */
-export function cronProblem(value: unknown): string | undefined {
+function cronProblem(value: unknown): string | undefined {
   const form = "must be a cron expression of five fields, such as * 8-18 * * 1-5";
   if (typeof value !== "string" || value.length > 256) return form;
   const fields = value.trim().split(/\s+/);

@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { subjectOf } from "../http/authorize.ts";
+import { checkPackedSource } from "../templates/sources.ts";
 import { checkApplyDocument, pathText } from "./document.ts";
 import { applyDocument, applyResult } from "./execute.ts";
 
@@ -43,6 +44,10 @@ export function registerApplyRoutes(app: App, context: Context): void {
             detail: message,
           })),
         });
+      }
+      // The client has packed the sources and says what their hashes are; a wrong hash would block the right source.
+      for (const { source, provisioner } of checked.value.templates) {
+        await checkPackedSource({ hash: source.hash, data: source.archive }, provisioner);
       }
       return applyDocument(context, checked.value, { initiatorId: subjectOf(request).userId });
     },

@@ -16,7 +16,7 @@ export function addRunCommand(program: Command, io: Io): void {
 }
 
 /** One request to stop may arrive twice: from the terminal, and from npx or a supervisor that passes it on. */
-const REPEAT_MS = 1_000;
+const REPEAT_MS = 100;
 
 /**
  * Runs the daemon until SIGTERM or SIGINT, then stops it in order. A second signal a while later, or more time than

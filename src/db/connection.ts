@@ -25,10 +25,12 @@ export function openPool(connectionString: string, log: Logger, options: { max?:
     idleTimeoutMillis: 30_000,
     keepAlive: true,
   });
-  pool.on("error", (err) => log.warn({ err }, "an idle database connection was lost"));
-  pool.on("connect", (client) => {
-    client.on("error", (err) => log.warn({ err }, "a database connection was lost while in use"));
-  });
+  const lost = (how: string) => (err: Error) => {
+    // A connection that is being closed anyway may see the server go first.
+    log[pool.ending ? "debug" : "warn"]({ err }, `a database connection was lost while ${how}`);
+  };
+  pool.on("error", lost("idle"));
+  pool.on("connect", (client) => client.on("error", lost("in use")));
   return pool;
 }
 

@@ -43,8 +43,13 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
         const result = await executeAction(context, pool, action, plan.state.desired);
         results.push({ pool, ...result });
         const fields = { kind: action.kind, reason: action.reason, count: result.done };
-        if (action.kind === "backoff") log.warn({ ...fields, until: action.until }, "pool action");
-        else if (result.done > 0) log.info(fields, "pool action");
+        const name = `${pool.templateName}/${pool.presetName}`;
+        if (action.kind === "backoff") {
+          const until = action.until.toISOString();
+          log.warn({ ...fields, until }, `pool ${name}: no creations until ${until}, because builds failed`);
+        } else if (result.done > 0) {
+          log.info(fields, `pool ${name}: ${action.kind} ${result.done} (${action.reason})`);
+        }
       } catch (err) {
         failures += 1;
         log.error({ err, kind: action.kind, reason: action.reason }, "pool action failed; the next pass tries again");

@@ -60,7 +60,9 @@ export function createBuildRunner(
       workspace: job.request.workspace.id,
       transition: job.request.transition,
     });
-    log.info({ stage: job.request.stage, attempt: item.retryCount + 1 }, "build started");
+    const { transition, workspace, stage } = job.request;
+    const what = `${transition} of ${workspace.ownerName}/${workspace.name}`;
+    log.info({ stage, attempt: item.retryCount + 1 }, `build started: ${what}`);
     const lines = createBuildLog({
       now: clock.now,
       store: (batch) => appendLogs(pool, jobId, batch),
@@ -76,7 +78,7 @@ export function createBuildRunner(
       await releaseJob(pool, jobId, workerId, clock.now());
       await queue.handBack(WORK.build, item, "the worker was stopped");
       wake.jobs();
-      log.info("build handed back");
+      log.info(`build handed back: ${what}`);
       return;
     }
     if (!result.ok) lines.add({ level: "error", stage: "result", output: result.error });
@@ -85,8 +87,8 @@ export function createBuildRunner(
     wake.pools();
     wake.jobs();
     if (!kept) log.warn("another worker has taken this build over; its outcome counts");
-    else if (result.ok) log.info("build succeeded");
-    else log.warn({ error: result.error }, reason === "canceled" ? "build canceled" : "build failed");
+    else if (result.ok) log.info(`build succeeded: ${what}`);
+    else log.warn({ error: result.error }, `build ${reason === "canceled" ? "canceled" : "failed"}: ${what}`);
   }
 
   async function execute(job: JobDetails, signal: AbortSignal, lines: BuildLog): Promise<BuildResult> {

@@ -7,7 +7,8 @@ import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+/** What the operating system is told to run. */
+export const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 /** How a command ended. */
 export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };

@@ -21,9 +21,8 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
     status: TokenRow["status"];
     rbac_roles: string[];
     memberships: Membership[];
-  }>({
-    name: "find-token",
-    text: `select k.hashed_secret, k.expires_at, k.last_used, u.id as user_id, u.username, u.status, u.rbac_roles,
+  }>(
+    `select k.hashed_secret, k.expires_at, k.last_used, u.id as user_id, u.username, u.status, u.rbac_roles,
         coalesce((
           select json_agg(json_build_object('id', o.id, 'name', o.name, 'isDefault', o.is_default, 'roles', m.roles))
           from organization_members m
@@ -32,8 +31,8 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
       from api_keys k
       join users u on u.id = k.user_id and not u.deleted and not u.is_system
       where k.id = $1`,
-    values: [id],
-  });
+    [id],
+  );
   const row = rows[0];
   return (
     row && {

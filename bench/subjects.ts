@@ -1,0 +1,43 @@
+import { benchClaim } from "./claim.ts";
+import type { Bench } from "./environment.ts";
+import { benchFill } from "./fill.ts";
+import { benchPass } from "./pass.ts";
+import { benchReaction } from "./reaction.ts";
+import type { Table } from "./report.ts";
+import { benchScrape } from "./scrape.ts";
+import type { WorldSize } from "./world.ts";
+
+const SMALL: WorldSize = { name: "10 × 10 prebuilds, 1k workspaces", pools: 10, members: 10, ordinary: 1_000 };
+const MEDIUM: WorldSize = { name: "100 × 20 prebuilds, 20k workspaces", pools: 100, members: 20, ordinary: 20_000 };
+const LARGE: WorldSize = {
+  name: "1,000 × 20 prebuilds, 100k workspaces",
+  pools: 1_000,
+  members: 20,
+  ordinary: 100_000,
+};
+const TINY: WorldSize = { name: "5 × 10 prebuilds, 100 workspaces", pools: 5, members: 10, ordinary: 100 };
+
+type Measure = (bench: Bench, options: { readonly quick: boolean }) => Promise<Table>;
+
+/** What can be measured, by the name that `--only` takes. */
+export const SUBJECTS: Readonly<Record<string, Measure>> = {
+  pass: (bench, { quick }) =>
+    benchPass(bench, quick ? { sizes: [TINY, SMALL], rounds: 2 } : { sizes: [SMALL, MEDIUM, LARGE], rounds: 11 }),
+  claim: (bench, { quick }) =>
+    benchClaim(bench, {
+      size: quick ? SMALL : LARGE,
+      rounds: quick ? 1 : 5,
+      clients: quick ? [1, 8] : [1, 8, 32],
+      claims: (clients) => (quick ? 40 : clients === 1 ? 600 : 2_400),
+    }),
+  reaction: (bench, { quick }) =>
+    benchReaction(
+      bench,
+      quick
+        ? { size: TINY, rounds: 1, claims: 10, perSecond: 10 }
+        : { size: MEDIUM, rounds: 5, claims: 100, perSecond: 20 },
+    ),
+  scrape: (bench, { quick }) => benchScrape(bench, quick ? { size: TINY, rounds: 2 } : { size: LARGE, rounds: 11 }),
+  fill: (bench, { quick }) =>
+    benchFill(bench, quick ? { size: TINY, rounds: 1, desired: 20 } : { size: SMALL, rounds: 9, desired: 1_000 }),
+};

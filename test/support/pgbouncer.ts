@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { waitFor } from "./wait-for.ts";
+
+/** Starts PgBouncer in front of a database; undefined where it is not installed. Returns the URL through it. */
+export async function startPgBouncer(
+  t: TestContext,
+  url: string,
+  mode: "transaction" | "session",
+): Promise<string | undefined> {
+  if (spawnSync("pgbouncer", ["--version"]).status !== 0) return undefined;
+  const target = new URL(url);
+  const directory = await mkdtemp(join(tmpdir(), "prebuildd-pgbouncer-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await chmod(directory, 0o755);
+  const database = target.pathname.slice(1);
+  const host = target.searchParams.get("host") ?? target.hostname;
+  const port = await freePort();
+  const config = join(directory, "pgbouncer.ini");
+  await writeFile(
+    config,
+    `[databases]
+${database} = host=${host} port=${target.port || 5432} dbname=${database} user=${target.username}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = ${mode}
+default_pool_size = 5
+server_reset_query_always = 0
+`,
+    { mode: 0o644 },
+  );
+  // PgBouncer refuses to run as root.
+  const asNobody = process.getuid?.() === 0 ? ["-u", "postgres"] : [];
+  const child: ChildProcess = spawn("pgbouncer", ["-q", ...asNobody, config], { stdio: "ignore" });
+  t.after(() => child.kill("SIGKILL"));
+  await waitFor("PgBouncer to listen", () => canConnect(port));
+  return `postgresql://${target.username}@127.0.0.1:${port}/${database}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port was given");
+  return address.port;
+}
+
+function canConnect(port: number): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(undefined));
+  });
+}
