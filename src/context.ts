@@ -6,7 +6,7 @@ import type { BuildQueue } from "./provisioner/queue.ts";
 import type { Wake } from "./wake.ts";
 
 /** How failures delay the pools; milliseconds. */
-export type PoolSettings = {
+type PoolSettings = {
   /** How long one recent failure delays the next creations. */
   readonly backoffIntervalMs: number;
   /** Failures older than this no longer count. */

@@ -17,7 +17,7 @@ export type GuardOptions = {
 };
 
 /** How a command ended: its exit code, or the signal that ended it. */
-export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 /** A running command that does not outlive this process. */
 export type GuardedProcess = {

@@ -1,12 +1,12 @@
 import type { PrebuildStage, Transition } from "../vocabulary.ts";
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** One line of a build's log; `stage` says which step of the build printed it. */
 export type BuildLogLine = { readonly level: LogLevel; readonly stage: string; readonly output: string };
 
 /** The workspace that a driver works on, as templates may see it. */
-export type DriverWorkspace = {
+type DriverWorkspace = {
   readonly id: string;
   readonly name: string;
   readonly ownerId: string;

@@ -31,6 +31,8 @@ export type CreateWorkspaceInput = {
   readonly automaticUpdates: "always" | "never";
   /** How long to wait for a prebuild when none is ready, in milliseconds. */
   readonly waitMs: number;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
 };
 
 export type CreateOutcome = {
@@ -72,6 +74,8 @@ export async function createWorkspace(context: Context, input: CreateWorkspaceIn
       return outcome;
     }
     await delay(Math.min(LOOK_AGAIN_MS, Math.max(deadline - performance.now(), 0)));
+    if (input.signal?.aborted)
+      throw new ProblemError("unavailable", "the wait for a prebuild was given up; nothing was created");
   }
 }
 

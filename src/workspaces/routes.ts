@@ -39,6 +39,10 @@ export function workspaceResource(row: WorkspaceOwnership | undefined): Resource
 export function registerWorkspaceRoutes(app: App, context: Context): void {
   const { pool } = context;
 
+  // Whoever waits for a prebuild must not hold up the end of the daemon, nor get one after having gone away.
+  const closing = new AbortController();
+  app.addHook("preClose", async () => closing.abort());
+
   const byId = async (request: FastifyRequest) => workspaceResource(await findOwnership(pool, pathPart(request, "id")));
 
   const byName = async (request: FastifyRequest) => {
@@ -100,6 +104,8 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const { body } = request;
       const { organizationId, ownerId } = await memberOf(request);
+      const gone = new AbortController();
+      reply.raw.once("close", () => gone.abort());
       const outcome = await createWorkspace(context, {
         organizationId,
         ownerId,
@@ -113,6 +119,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
         ttlMs: body.ttl_ms,
         automaticUpdates: body.automatic_updates,
         waitMs: request.query.wait * 1_000,
+        signal: AbortSignal.any([closing.signal, gone.signal]),
       });
       const workspace = await answerWorkspace(outcome.workspaceId, { includeDeleted: true });
       reply.status(201);

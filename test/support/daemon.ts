@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,6 +28,7 @@ export type DaemonProcess = {
 /** A directory of the test's own that every user may enter. */
 export async function temporaryDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "prebuildd-daemon-"));
+  await chmod(directory, 0o755); // as root, the database server's own user must be able to enter it
   t.after(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }

@@ -267,3 +267,14 @@ it("a preset of another version is refused by name of the field", async (t) => {
     return true;
   });
 });
+
+it("a request that waits and is given up creates nothing", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenPool(context, { desired: 1 });
+  const ask = await asking(context, pool);
+  const caller = new AbortController();
+  const answer = ask({ waitMs: 60_000, signal: caller.signal });
+  caller.abort();
+  await assert.rejects(answer, /given up/);
+  assert.equal(await count(context, "workspaces"), 0);
+});
