@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
+import { packSource } from "../../src/templates/sources.ts";
 import type { TestServer } from "./server.ts";
 
 /** A template `devbox` in the default organization with the presets `small`, which has a pool, and `plain`. */
@@ -10,10 +12,12 @@ export type TestTemplate = {
   readonly plainId: string;
 };
 
-/** Applies a document with one template; its source is never unpacked here. */
+const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart/template", import.meta.url));
+
+/** Applies a document with one template, whose source is the quickstart's. */
 export async function givenTemplate(server: TestServer, name = "devbox"): Promise<TestTemplate> {
-  const archive = Buffer.from(`archive of ${name}`).toString("base64");
-  const source = { hash: Buffer.from(name).toString("hex").padEnd(64, "0"), archive };
+  const { hash, data } = await packSource(QUICKSTART, "command");
+  const source = { hash, archive: data.toString("base64") };
   const presets = [
     { name: "small", parameters: { size: "small" }, prebuilds: { instances: 3 } },
     { name: "plain", parameters: { size: "plain" }, default: true, description: "nothing in it" },
