@@ -50,6 +50,8 @@ const OPTIONS = {
   heartbeatSeconds: HEARTBEAT_SECONDS,
   expireInSeconds: DAY_SECONDS,
   deleteAfterSeconds: 3_600,
+  // What waits must never vanish while its job waits, even when no worker runs for months.
+  retentionSeconds: 365 * DAY_SECONDS,
   retryLimit: 10,
   retryDelay: 0,
 };

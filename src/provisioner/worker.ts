@@ -42,7 +42,8 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     { kind: WORK.build, limit: options.concurrency, run: runner.run, running: new Map<string, Running>() },
     {
       kind: WORK.readiness,
-      limit: READINESS_CONCURRENCY,
+      // A replica without builds runs nothing of a template, and asking for readiness does.
+      limit: options.concurrency > 0 ? READINESS_CONCURRENCY : 0,
       run: (item: WorkItem, signal: AbortSignal) => runReadiness(context, runner, item, signal),
       running: new Map<string, Running>(),
     },
