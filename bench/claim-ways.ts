@@ -15,6 +15,9 @@ export type ClaimOnce = (
   preset: World["presets"][number],
 ) => Promise<string | undefined>;
 
+/** Whether the product sends its claim as a named statement, which the server plans once; the baseline does as it does. */
+const PREPARED = false;
+
 const IDEAL_CLAIM = `
   with candidate as (
     select id from bench.ideal_pool where preset_id = $1 and ready
@@ -22,6 +25,10 @@ const IDEAL_CLAIM = `
   )
   update bench.ideal_pool p set ready = false, owner_id = $2, name = $3, updated_at = $4
   from candidate where p.id = candidate.id returning p.id`;
+
+const CLAIM_ONLY = `with ${CLAIM} select id from claimed`;
+
+const query = (name: string, text: string, values: unknown[]) => ({ text, values, ...(PREPARED ? { name } : {}) });
 
 const ownerOf = (world: World): string => {
   const owner = world.userIds[Math.floor(Math.random() * world.userIds.length)];
@@ -49,13 +56,13 @@ function claimOf(world: World, presetId: string): Claim {
 
 const ideal: ClaimOnce = async ({ pool }, world, preset) => {
   const values = [preset.id, ownerOf(world), uniqueName(), new Date()];
-  const { rows } = await pool.query<{ id: string }>(IDEAL_CLAIM, values);
+  const { rows } = await pool.query<{ id: string }>(query("ideal-claim", IDEAL_CLAIM, values));
   return rows[0]?.id;
 };
 
 const statement: ClaimOnce = async ({ pool }, world, preset) => {
   const values = claimParameters(claimOf(world, preset.id), randomUUID());
-  const { rows } = await pool.query<{ id: string }>(`with ${CLAIM} select id from claimed`, values);
+  const { rows } = await pool.query<{ id: string }>(query("claim-only", CLAIM_ONLY, values));
   return rows[0]?.id;
 };
 

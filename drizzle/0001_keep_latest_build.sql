@@ -44,6 +44,10 @@ create trigger keep_latest_build after update on provisioner_jobs
 --> statement-breakpoint
 create function keep_latest_build_on_agent() returns trigger language plpgsql as $$
 begin
+  -- Two agents that become ready at the same moment must not each see the other one as it was.
+  perform from workspaces w
+  where w.id in (select b.workspace_id from workspace_builds b where b.job_id in (select job_id from changed))
+  order by w.id for no key update of w;
   update workspaces w
   set agents_ready = r.ready
   from (

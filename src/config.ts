@@ -16,11 +16,16 @@ export function parseDuration(text: string): number | undefined {
 
 export type ListenAddress = { readonly host: string; readonly port: number };
 
+/** Node's timers take no more than a little over 24 days. */
+const LONGEST = "20d";
+
 const duration = (options: { min: string }) =>
   z.string().transform((text, context) => {
     const ms = parseDuration(text);
-    if (ms !== undefined && ms >= (parseDuration(options.min) ?? 0)) return ms;
-    context.addIssue({ code: "custom", message: `a duration such as 90s, 5m or 1h30m, at least ${options.min}` });
+    const [min = 0, max = 0] = [parseDuration(options.min), parseDuration(LONGEST)];
+    if (ms !== undefined && ms >= min && ms <= max) return ms;
+    const message = `a duration such as 90s, 5m or 1h30m, from ${options.min} to ${LONGEST}`;
+    context.addIssue({ code: "custom", message });
     return z.NEVER;
   });
 

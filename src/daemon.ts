@@ -29,8 +29,8 @@ import { CHANNELS, createWake } from "./wake.ts";
 export type Daemon = AsyncDisposable & {
   /** Where the API answers. */
   readonly url: string;
-  /** The database in use, also when it is the embedded one. */
-  readonly databaseUrl: string;
+  /** Resolves when the daemon cannot go on, because its embedded database has ended. */
+  readonly failed: Promise<Error>;
 };
 
 export type DaemonOptions = {
@@ -45,8 +45,8 @@ const SLOW_DATABASE_MS = 60_000;
 const UNREADY_MS = 3_000;
 /** The least time between the starts of two passes: bursts of claims become a handful of passes. */
 const PASS_SPACING_MS = 25;
-/** What remains of the shutdown timeout for all that comes after the builds. */
-const CLOSING_MS = 5_000;
+/** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
+const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
 
 /**
  * Starts everything in order and returns once the daemon is ready. Disposing it stops everything in reverse: first it
@@ -104,12 +104,14 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   }
 
   const worker = startWorker(context, {
-    drivers: { command: createCommandDriver() },
+    drivers: {
+      command: createCommandDriver({ killGraceMs: config.shutdownTimeoutMs * SHUTDOWN_SHARES.stopping }),
+    },
     sourceOf: createSourceCache({ pool, dir: join(dataDir, "sources") }).directoryOf,
     workspacesDir: join(dataDir, "workspaces"),
     concurrency: config.provisioners,
   });
-  stack.defer(() => worker.drain(Math.max(config.shutdownTimeoutMs - CLOSING_MS, config.shutdownTimeoutMs / 2)));
+  stack.defer(() => worker.drain(config.shutdownTimeoutMs * SHUTDOWN_SHARES.finishing));
 
   stack.use(
     startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
@@ -170,12 +172,15 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   const stallMs = 3 * config.reconciliationIntervalMs;
   health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
   health.restartWhenIdle("looking for work", worker.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
-  health.restartWhenIdle("the competition for leadership", leadership.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
   health.unreadyWhenIdle("the database does not answer", leadership.idleMs, UNREADY_MS);
 
   health.ready();
   stack.defer(() => health.stopping());
   log.info({ url }, `ready: the API answers at ${url}`);
   const running = stack.move();
-  return { url, databaseUrl, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    url,
+    failed: embedded?.failed ?? new Promise(() => {}),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }

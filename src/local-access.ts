@@ -1,8 +1,9 @@
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { timingSafeEqual } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type pg from "pg";
 import type { Clock } from "./clock.ts";
-import { createToken } from "./users/tokens/create.ts";
+import { createToken, hashSecret } from "./users/tokens/create.ts";
 import { parseToken } from "./users/tokens/format.ts";
 import { findToken } from "./users/tokens/store.ts";
 
@@ -19,21 +20,23 @@ export async function provideLocalAccess(options: {
 }): Promise<AsyncDisposable> {
   const files = localFiles(options.dataDir);
   await mkdir(options.dataDir, { recursive: true });
-  if (!(await hasToken(options.pool, files.token))) {
+  if (!(await hasToken(options.pool, files.token, options.clock.now()))) {
     const token = await createToken(options.pool, { userId: options.userId, name: "local" });
+    await rm(files.token, { force: true }); // an existing file would keep its mode
     await writeFile(files.token, `${token}\n`, { mode: 0o600 });
-    await chmod(files.token, 0o600);
   }
   await writeFile(files.url, `${options.url}\n`);
   return { [Symbol.asyncDispose]: () => rm(files.url, { force: true }) };
 }
 
-/** Whether the file holds a token of this database; the database may be another one than last time. */
-async function hasToken(pool: pg.Pool, file: string): Promise<boolean> {
+/** Whether the file holds a token that is good now; the database may be another one than last time. */
+async function hasToken(pool: pg.Pool, file: string, now: Date): Promise<boolean> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw error;
   });
   const parts = parseToken(text.trim());
-  return parts !== undefined && (await findToken(pool, parts.id)) !== undefined;
+  const row = parts && (await findToken(pool, parts.id));
+  if (!parts || !row || (row.expiresAt !== null && row.expiresAt <= now)) return false;
+  return timingSafeEqual(row.hashedSecret, hashSecret(parts.secret));
 }

@@ -38,13 +38,19 @@ export function startLoop({ name, intervalMs, spacingMs = 0, log, work }: LoopOp
       endedAt = performance.now();
       // A run that takes long is followed by a rest as long, so that the loop never uses more than half of its time.
       const rest = Math.max(spacingMs - (endedAt - startedAt), Math.min(endedAt - startedAt, intervalMs));
-      if (spacingMs > 0) await pause(rest);
-      await Promise.race([poked.promise, pause(intervalMs)]);
+      if (spacingMs > 0) await pause(rest, stop.signal);
+      await pokedOr(intervalMs);
     }
   }
 
-  async function pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: stop.signal }).catch(() => {});
+  async function pokedOr(ms: number): Promise<void> {
+    const waiting = new AbortController();
+    await Promise.race([poked.promise, pause(ms, AbortSignal.any([stop.signal, waiting.signal]))]);
+    waiting.abort(); // or every poke would leave a timer of a whole interval behind
+  }
+
+  async function pause(ms: number, signal: AbortSignal): Promise<void> {
+    await delay(ms, undefined, { signal }).catch(() => {});
   }
 
   const running = run();

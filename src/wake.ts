@@ -31,9 +31,7 @@ export function createWake(pool: pg.Pool, log: Logger): Wake {
   function request(channel: string, payload: string): void {
     const payloads = waiting.get(channel) ?? new Set();
     waiting.set(channel, payloads.add(payload));
-    sending ??= send().finally(() => {
-      sending = undefined;
-    });
+    sending ??= send();
   }
 
   async function send(): Promise<void> {
@@ -51,6 +49,8 @@ export function createWake(pool: pg.Pool, log: Logger): Wake {
         log.warn({ err }, "could not wake the other loops; they will notice at their next interval");
       }
     }
+    // In the same turn as the last look: nothing can be asked for in between and be forgotten.
+    sending = undefined;
   }
 
   return {

@@ -45,8 +45,9 @@ async function runUntilStopped(config: Config, applyFile: string | undefined): P
   };
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   try {
-    await using _daemon = await startDaemon(config, { log, applyFile });
-    await asked.promise;
+    await using daemon = await startDaemon(config, { log, applyFile });
+    const failure = await Promise.race([asked.promise, daemon.failed]);
+    if (failure) throw failure;
   } finally {
     process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
   }

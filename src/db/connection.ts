@@ -10,6 +10,10 @@ export const BEGIN = {
   snapshot: "begin isolation level repeatable read read only",
 } as const;
 
+/** No statement of ours takes nearly as long; without a limit a connection that was cut silently is waited on for ever. */
+const QUERY_TIMEOUT_MS = 30_000;
+const isTimeout = (error: unknown): error is Error => error instanceof Error && error.message === "Query read timeout";
+
 /**
  * Opens the pool that all of one process's ordinary statements share.
  *
@@ -24,6 +28,8 @@ export function openPool(connectionString: string, log: Logger, options: { max?:
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    query_timeout: QUERY_TIMEOUT_MS,
   });
   const lost = (how: string) => (err: Error) => {
     // A connection that is being closed anyway may see the server go first.
@@ -51,11 +57,27 @@ export async function withTransaction<T>(
     await client.query("commit");
     return result;
   } catch (error) {
-    await client.query("rollback").catch((cause: Error) => {
-      broken = cause;
-    });
+    if (isTimeout(error)) broken = error;
+    else {
+      await client.query("rollback").catch((cause: Error) => {
+        broken = cause;
+      });
+    }
     throw error;
   } finally {
     client.release(broken);
+  }
+}
+
+/** How long a server may take to answer a goodbye. */
+const GOODBYE_MS = 1_000;
+
+/** Closes a connection that is not the pool's; one that no longer answers is cut instead of being waited for. */
+export async function closeClient(client: pg.Client): Promise<void> {
+  const cut = setTimeout(() => client.connection.stream.destroy(), GOODBYE_MS);
+  try {
+    await client.end();
+  } finally {
+    clearTimeout(cut);
   }
 }

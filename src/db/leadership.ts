@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { ProblemError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { closeClient } from "./connection.ts";
 
 export type Leadership = AsyncDisposable & {
   readonly isLeader: boolean;
@@ -69,7 +70,7 @@ export function competeForLeadership({ url, lockName, log, lead }: LeadershipOpt
         }
       }
     } finally {
-      await client.end().catch((err: Error) => log.debug({ err }, "closing the leader's connection"));
+      await closeClient(client).catch((err: Error) => log.debug({ err }, "closing the leader's connection"));
     }
   }
 

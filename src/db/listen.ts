@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "../log.ts";
+import { closeClient } from "./connection.ts";
 
 export type Listener = AsyncDisposable & {
   /** Whether notifications arrive at the moment. */
@@ -17,6 +18,8 @@ type ListenOptions = {
   readonly log: Logger;
 };
 
+/** How often a quiet connection is tried, and how long the answer may take. */
+const PROBE_MS = 10_000;
 const RETRY_MS = { first: 200, longest: 5_000 } as const;
 
 /** Listens on its own connection and comes back by itself when that is lost. */
@@ -30,6 +33,7 @@ export function listen({ url, channels, onNotification, onSubscribed, log }: Lis
       application_name: "prebuildd listen",
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      query_timeout: PROBE_MS,
     });
     const lost = Promise.withResolvers<Error | undefined>();
     client.on("error", lost.resolve);
@@ -37,6 +41,8 @@ export function listen({ url, channels, onNotification, onSubscribed, log }: Lis
     client.on("notification", ({ channel, payload }) => onNotification(channel, payload ?? ""));
     const onStop = () => lost.resolve(undefined);
     stop.signal.addEventListener("abort", onStop, { once: true });
+    // A connection that was cut silently only shows when it is used.
+    const probe = setInterval(() => client.query("select 1").catch(lost.resolve), PROBE_MS);
     try {
       await client.connect();
       for (const channel of channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
@@ -46,8 +52,9 @@ export function listen({ url, channels, onNotification, onSubscribed, log }: Lis
       if (!stop.signal.aborted) log.warn({ err }, "lost the connection that listens for notifications; reconnecting");
     } finally {
       connected = false;
+      clearInterval(probe);
       stop.signal.removeEventListener("abort", onStop);
-      await client.end().catch((err: Error) => log.debug({ err }, "closing a lost connection"));
+      await closeClient(client).catch((err: Error) => log.debug({ err }, "closing a lost connection"));
     }
   }
 

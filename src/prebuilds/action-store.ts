@@ -134,8 +134,9 @@ export async function cancelPendingBuilds(client: Queryable, presetId: string, n
          and b.initiator_id = $2
        join provisioner_jobs j on j.id = b.job_id and j.started_at is null and j.canceled_at is null
          and j.completed_at is null and j.worker_id is null
+       join template_version_presets p on p.id = w.preset_id
        join templates t on t.id = w.template_id and (t.active_version_id <> b.template_version_id or t.deleted
-         or t.deprecated <> '')
+         or t.deprecated <> '' or p.desired_instances is null)
        where w.owner_id = $2 and not w.deleted and w.preset_id = $1 and w.latest_job_status = 'pending'
        for update of j, w skip locked
      ), canceled as (

@@ -33,12 +33,12 @@ export function createBuildLog({ now, store, onError }: BuildLogOptions): BuildL
       waiting = waiting.slice(BATCH);
       await store(batch).catch(onError);
     }
+    // In the same turn as the last look: no line can come in between and be forgotten.
+    writing = undefined;
   }
 
   function start(): void {
-    writing ??= write().finally(() => {
-      writing = undefined;
-    });
+    if (waiting.length > 0) writing ??= write();
   }
 
   return {

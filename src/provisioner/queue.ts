@@ -15,11 +15,16 @@ export const WORK = {
   deadBuild: "prebuildd.build.dead",
   /** An agent whose readiness is asked for until it is there. */
   readiness: "prebuildd.readiness",
+  /** An agent whose readiness killed every worker that asked for it. */
+  deadReadiness: "prebuildd.readiness.dead",
 } as const;
 export type WorkKind = (typeof WORK)[keyof typeof WORK];
 
-/** A piece of work that this process has taken; `retryCount` tells this attempt from later ones. */
-export type WorkItem = { readonly id: string; readonly retryCount: number; readonly subjectId: string };
+/**
+ * A piece of work that this process has taken. `retryCount` tells one taking of it from the next; it changes when the
+ * process takes again what it still runs, after it seemed dead for a while.
+ */
+export type WorkItem = { readonly id: string; readonly subjectId: string; retryCount: number };
 
 /** A worker that is silent for this long has lost its work to another one. */
 const HEARTBEAT_SECONDS = 15;
@@ -34,7 +39,7 @@ export type BuildQueue = AsyncDisposable & {
   add(client: Queryable, kind: WorkKind, subjectIds: readonly string[], priority: number): Promise<void>;
   /** Takes up to `limit` items, those with the highest priority first, then the oldest. */
   take(kind: WorkKind, limit: number): Promise<WorkItem[]>;
-  /** Says that the work goes on; false means that it has been taken away and must be given up. */
+  /** Says that the work goes on; false means that somebody else may take it or has taken it. */
   keep(kind: WorkKind, item: WorkItem): Promise<boolean>;
   /** Marks the work as done in the caller's transaction. */
   done(client: Queryable, kind: WorkKind, item: WorkItem): Promise<void>;
@@ -52,8 +57,11 @@ const OPTIONS = {
   deleteAfterSeconds: 3_600,
   // What waits must never vanish while its job waits, even when no worker runs for months.
   retentionSeconds: 365 * DAY_SECONDS,
+  // The first retry comes after about a second; what fails again and again waits for up to a minute.
   retryLimit: 10,
-  retryDelay: 0,
+  retryDelay: 1,
+  retryBackoff: true,
+  retryDelayMax: 60,
 };
 
 /** Makes the queue on the process's own pool; nothing happens before it is started. */
@@ -74,9 +82,17 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
     async start() {
       await boss.start();
       started = true;
-      await boss.createQueue(WORK.deadBuild, OPTIONS);
-      await boss.createQueue(WORK.build, { ...OPTIONS, deadLetter: WORK.deadBuild });
-      await boss.createQueue(WORK.readiness, OPTIONS);
+      for (const [kind, deadLetter] of [
+        [WORK.deadBuild, undefined],
+        [WORK.deadReadiness, undefined],
+        [WORK.build, WORK.deadBuild],
+        [WORK.readiness, WORK.deadReadiness],
+      ] as const) {
+        const options = deadLetter === undefined ? OPTIONS : { ...OPTIONS, deadLetter };
+        await boss.createQueue(kind, options);
+        // A queue that is there already keeps the options of the version that made it.
+        await boss.updateQueue(kind, options);
+      }
     },
     async add(client, kind, subjectIds, priority) {
       if (subjectIds.length === 0) return;

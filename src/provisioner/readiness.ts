@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
+import type { Logger } from "../log.ts";
 import type { AgentLifecycle } from "../vocabulary.ts";
 import { WORK, type WorkItem } from "./queue.ts";
 import type { AbortReason, BuildRunner } from "./runner.ts";
-import { readJob, readWaitingAgent, settleAgent } from "./store.ts";
+import { type JobDetails, readJob, readWaitingAgent, settleAgent } from "./store.ts";
 
 const ASK_AGAIN_MS = { first: 100, longest: 2_000 } as const;
 /** An agent that is not ready after this long is given up. */
@@ -26,6 +27,18 @@ export async function runReadiness(
     wake.pools();
   };
 
+  /** A worker that cannot ask, for want of disk space perhaps, asks again like one that was told no. */
+  async function isReady(job: JobDetails, log: Logger): Promise<boolean> {
+    try {
+      const request = await runner.requestOf(job);
+      const driver = runner.driverOf(job);
+      return await driver.isReady(request, { signal, log: ({ output }) => log.debug({ output }, "readiness") });
+    } catch (err) {
+      log.warn({ err }, "could not ask whether a workspace is ready; asking again");
+      return false;
+    }
+  }
+
   const startedAt = performance.now();
   let wait: number = ASK_AGAIN_MS.first;
   while (!signal.aborted) {
@@ -33,9 +46,7 @@ export async function runReadiness(
     const job = agent && (await readJob(pool, agent.jobId));
     if (!job) return settle(undefined);
     const log = context.log.child({ agent: item.subjectId, workspace: job.request.workspace.id });
-    const request = await runner.requestOf(job);
-    const driver = runner.driverOf(job);
-    if (await driver.isReady(request, { signal, log: ({ output }) => log.debug({ output }, "readiness") })) {
+    if (await isReady(job, log)) {
       log.debug("agent ready");
       return settle("ready");
     }

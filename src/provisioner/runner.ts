@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf } from "../errors.ts";
 import { settleLifecycle } from "../lifecycle/store.ts";
+import type { Logger } from "../log.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
 import type { BuildRequest, BuildResult, Driver } from "./driver.ts";
@@ -21,6 +23,9 @@ import {
 
 /** Why running work is aborted; decides what becomes of it. */
 export type AbortReason = "canceled" | "lost" | "shutdown";
+
+/** Half a second, one, two, four, eight and sixteen: a database that restarts is back by then. */
+const WRITE_ATTEMPTS = 7;
 
 export type RunnerOptions = {
   readonly drivers: Readonly<Partial<Record<JobDetails["provisioner"], Driver>>>;
@@ -75,7 +80,7 @@ export function createBuildRunner(
       return;
     }
     if (!result.ok && reason === "shutdown") {
-      await releaseJob(pool, jobId, workerId, clock.now());
+      await release(job, result.state);
       await queue.handBack(WORK.build, item, "the worker was stopped");
       wake.jobs();
       log.info(`build handed back: ${what}`);
@@ -83,7 +88,7 @@ export function createBuildRunner(
     }
     if (!result.ok) lines.add({ level: "error", stage: "result", output: result.error });
     await lines.flush();
-    const kept = await conclude(item, job, result, reason === "canceled");
+    const kept = await persist(() => conclude(item, job, result, reason === "canceled"), log);
     wake.pools();
     wake.jobs();
     if (!kept) log.warn("another worker has taken this build over; its outcome counts");
@@ -100,13 +105,34 @@ export function createBuildRunner(
     }
   }
 
+  /** What a driver has done cannot be undone by running it again, so its outcome is worth several tries. */
+  async function persist<T>(write: () => Promise<T>, log: Logger): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await write();
+      } catch (err) {
+        if (attempt === WRITE_ATTEMPTS) throw err;
+        log.warn({ err, attempt }, "the outcome of a build could not be stored; trying again");
+        await delay(2 ** attempt * 250);
+      }
+    }
+  }
+
+  async function release(job: JobDetails, state: Buffer | null): Promise<void> {
+    const now = clock.now();
+    await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      await saveBuildOutcome(client, { buildId: job.request.buildId, state, now });
+      await releaseJob(client, job.jobId, workerId, now);
+    });
+  }
+
   /** Everything that follows from a build's end is true at once or not at all. */
   async function conclude(item: WorkItem, job: JobDetails, result: BuildResult, canceled: boolean): Promise<boolean> {
     const { buildId, transition, workspace } = job.request;
     const now = clock.now();
     return withTransaction(pool, BEGIN.readWrite, async (client) => {
       const error = result.ok || canceled ? null : result.error;
-      if (!(await endJob(client, { jobId: job.jobId, workerId, error, now }))) return false;
+      if (!(await endJob(client, { jobId: job.jobId, workerId, succeeded: result.ok, error, now }))) return false;
       await saveBuildOutcome(client, { buildId, state: result.state, now });
       if (result.ok && transition === "delete") await markDeleted(client, workspace.id, now);
       if (result.ok && transition === "start") {
@@ -122,7 +148,9 @@ export function createBuildRunner(
   /** A job that ended before anybody took it needs no build; one that was canceled while it waited ends here. */
   async function concludeUnstarted(item: WorkItem, job: JobDetails | undefined): Promise<void> {
     await withTransaction(pool, BEGIN.readWrite, async (client) => {
-      if (job) await endJob(client, { jobId: job.jobId, workerId: null, error: null, now: clock.now() });
+      if (job) {
+        await endJob(client, { jobId: job.jobId, workerId: null, succeeded: false, error: null, now: clock.now() });
+      }
       await queue.done(client, WORK.build, item);
     });
     wake.pools();

@@ -37,8 +37,8 @@ type JobRow = {
 };
 
 /**
- * Reads a job with all that its build needs; undefined when there is no such job. The state is that of the build before,
- * or the build's own once it has ended, which is what asks for readiness go by.
+ * Reads a job with all that its build needs; undefined when there is no such job. The state is what was written down
+ * last, by whichever build or attempt that was: builds that never ran have written nothing and must not hide it.
  */
 export async function readJob(client: Queryable, jobId: string): Promise<JobDetails | undefined> {
   const { rows } = await client.query<JobRow>(
@@ -50,8 +50,7 @@ export async function readJob(client: Queryable, jobId: string): Promise<JobDeta
        coalesce((select json_object_agg(p.name, p.value) from workspace_build_parameters p
          where p.workspace_build_id = b.id), '{}'::json) as parameters,
        (select p.provisioner_state from workspace_builds p
-         where p.workspace_id = w.id
-           and (p.build_number < b.build_number or (p.id = b.id and j.completed_at is not null))
+         where p.workspace_id = w.id and p.build_number <= b.build_number and p.provisioner_state is not null
          order by p.build_number desc limit 1) as state
      from provisioner_jobs j
      join workspace_builds b on b.job_id = j.id
@@ -88,7 +87,7 @@ export async function readJob(client: Queryable, jobId: string): Promise<JobDeta
       transition: row.transition,
       stage: row.input.prebuilt_workspace_stage,
       parameters: row.parameters,
-      state: row.state,
+      state: row.state && row.state.length > 0 ? row.state : null,
     },
   };
 }
@@ -103,36 +102,47 @@ export async function beginJob(client: Queryable, jobId: string, workerId: strin
   return rowCount === 1;
 }
 
-/** Ends a job; false when it is no longer this worker's, in which case nothing may be written for it. */
+/**
+ * Ends a job; false when it is no longer this worker's, in which case nothing may be written for it. One that succeeded
+ * although somebody was about to cancel it has succeeded.
+ */
 export async function endJob(
   client: Queryable,
-  job: { jobId: string; workerId: string | null; error: string | null; now: Date },
+  job: { jobId: string; workerId: string | null; succeeded: boolean; error: string | null; now: Date },
 ): Promise<boolean> {
   const { rowCount } = await client.query(
-    `update provisioner_jobs set completed_at = $4, updated_at = $4, error = $3, started_at = coalesce(started_at, $4)
+    `update provisioner_jobs
+     set completed_at = $4, updated_at = $4, error = $3, started_at = coalesce(started_at, $4),
+       canceled_at = case when $5 then null else canceled_at end
      where id = $1 and completed_at is null and ($2::uuid is null or worker_id is not distinct from $2)`,
-    [job.jobId, job.workerId, job.error, job.now],
+    [job.jobId, job.workerId, job.error, job.now, job.succeeded],
   );
   return rowCount === 1;
 }
 
-/** Makes a job that this worker gives up pending again. */
+/**
+ * Lets go of a job that this worker gives up. It stays begun, for something may exist by now that only its template can
+ * remove.
+ */
 export async function releaseJob(client: Queryable, jobId: string, workerId: string, now: Date): Promise<void> {
   await client.query(
-    `update provisioner_jobs set started_at = null, worker_id = null, updated_at = $3
-     where id = $1 and worker_id = $2 and completed_at is null and canceled_at is null`,
+    `update provisioner_jobs set worker_id = null, updated_at = $3
+     where id = $1 and worker_id = $2 and completed_at is null`,
     [jobId, workerId, now],
   );
 }
 
-/** Writes down what a build left behind; the state also after a failure, so that nothing that exists is forgotten. */
+/**
+ * Writes down what a build left behind, also after a failure, so that nothing that exists is forgotten. "Nothing is
+ * left" is written as an empty state: null means that nobody has written anything.
+ */
 export async function saveBuildOutcome(
   client: pg.PoolClient,
   build: { buildId: string; state: Buffer | null; now: Date },
 ): Promise<void> {
   await client.query("update workspace_builds set provisioner_state = $2, updated_at = $3 where id = $1", [
     build.buildId,
-    build.state,
+    build.state ?? Buffer.alloc(0),
     build.now,
   ]);
 }
@@ -180,14 +190,19 @@ export async function settleAgent(client: Queryable, agentId: string, state: Age
   );
 }
 
-/** Which of the given jobs somebody has canceled. */
-export async function canceledAmong(client: Queryable, jobIds: readonly string[]): Promise<string[]> {
+/** Which of the jobs that a worker runs somebody has canceled, and which another worker has taken over. */
+export async function readInterruptions(
+  client: Queryable,
+  jobIds: readonly string[],
+  workerId: string,
+): Promise<{ jobId: string; reason: "canceled" | "lost" }[]> {
   if (jobIds.length === 0) return [];
-  const { rows } = await client.query<{ id: string }>(
-    "select id from provisioner_jobs where id = any($1::uuid[]) and canceled_at is not null and completed_at is null",
-    [jobIds],
+  const { rows } = await client.query<{ id: string; lost: boolean }>(
+    `select id, worker_id is distinct from $2 as lost from provisioner_jobs
+     where id = any($1::uuid[]) and completed_at is null and (canceled_at is not null or worker_id is distinct from $2)`,
+    [jobIds, workerId],
   );
-  return rows.map((row) => row.id);
+  return rows.map(({ id, lost }) => ({ jobId: id, reason: lost ? "lost" : "canceled" }));
 }
 
 /** Appends lines to a job's log in the order given. */

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "../context.ts";
 import { type Loop, startLoop } from "../loop.ts";
-import { failDeadBuilds } from "./dead-builds.ts";
+import { settleDeadWork } from "./dead-work.ts";
 import { WORK, type WorkItem, type WorkKind } from "./queue.ts";
 import { runReadiness } from "./readiness.ts";
 import { type AbortReason, type BuildRunner, createBuildRunner, type RunnerOptions } from "./runner.ts";
-import { canceledAmong } from "./store.ts";
+import { readInterruptions } from "./store.ts";
 
 export type Worker = {
   /** Looks for work now. */
@@ -61,10 +61,16 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
         if (items.length === 0) break;
       }
     }
-    if (options.concurrency > 0) await failDeadBuilds(context);
+    if (options.concurrency > 0) await settleDeadWork(context);
   }
 
   function begin(lane: (typeof lanes)[number], item: WorkItem): void {
+    const same = lane.running.get(item.id);
+    if (same) {
+      // This process seemed dead for a while, but it still runs what it has now taken again: that simply goes on.
+      same.item.retryCount = item.retryCount;
+      return;
+    }
     const abort = new AbortController();
     const ended = lane
       .run(item, abort.signal)
@@ -88,24 +94,22 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
 
   async function beat(): Promise<void> {
     for (const lane of lanes) {
-      for (const { item, abort } of [...lane.running.values()]) {
-        if (!(await context.queue.keep(lane.kind, item))) abort.abort("lost" satisfies AbortReason);
-      }
+      for (const { item } of [...lane.running.values()]) await context.queue.keep(lane.kind, item);
     }
-    // The notification of a cancellation may have been lost.
+    // Not the queue but the job says whose it is; and the notification of a cancellation may have been lost.
     const builds = [...(lanes[0]?.running.values() ?? [])].map(({ item }) => item.subjectId);
-    for (const jobId of await canceledAmong(context.pool, builds)) cancel(jobId);
+    for (const { jobId, reason } of await readInterruptions(context.pool, builds, workerId)) interrupt(jobId, reason);
   }
 
-  function cancel(jobId: string): void {
+  function interrupt(jobId: string, reason: AbortReason): void {
     for (const { item, abort } of lanes[0]?.running.values() ?? []) {
-      if (item.subjectId === jobId) abort.abort("canceled" satisfies AbortReason);
+      if (item.subjectId === jobId) abort.abort(reason);
     }
   }
 
   return {
     poke: looking.poke,
-    cancel,
+    cancel: (jobId) => interrupt(jobId, "canceled"),
     get running() {
       return lanes[0]?.running.size ?? 0;
     },

@@ -51,22 +51,13 @@ const NS_PER_MS = 1_000_000;
  * has changed then
  */
 export async function createWorkspace(context: Context, input: CreateWorkspaceInput): Promise<CreateOutcome> {
-  const target = await readCreateTarget(context.pool, {
-    organizationId: input.organizationId,
-    templateId: input.templateId,
-    versionId: input.templateVersionId,
-  });
-  if (!target)
-    throw new ProblemError("not_found", "there is no such template or template version in this organization");
-  if (target.deprecated !== "") {
-    throw new ProblemError("invalid", `the template ${target.templateName} is deprecated: ${target.deprecated}`);
-  }
-  const preset = choosePreset(target, input);
   const startedAt = performance.now();
   const deadline = startedAt + input.waitMs;
   for (;;) {
     const patient = performance.now() < deadline;
-    const outcome = await tryOnce(context, input, target, preset, patient);
+    // Read again after every wait: meanwhile another version may have become active.
+    const target = await findTarget(context, input);
+    const outcome = await tryOnce(context, input, target, choosePreset(target, input), patient);
     if (outcome) {
       context.wake.pools();
       context.wake.jobs();
@@ -77,6 +68,20 @@ export async function createWorkspace(context: Context, input: CreateWorkspaceIn
     if (input.signal?.aborted)
       throw new ProblemError("unavailable", "the wait for a prebuild was given up; nothing was created");
   }
+}
+
+async function findTarget(context: Context, input: CreateWorkspaceInput): Promise<CreateTarget> {
+  const target = await readCreateTarget(context.pool, {
+    organizationId: input.organizationId,
+    templateId: input.templateId,
+    versionId: input.templateVersionId,
+  });
+  if (!target)
+    throw new ProblemError("not_found", "there is no such template or template version in this organization");
+  if (target.deprecated !== "") {
+    throw new ProblemError("invalid", `the template ${target.templateName} is deprecated: ${target.deprecated}`);
+  }
+  return target;
 }
 
 /** One transaction: claim, else build anew; undefined when it is worth waiting for a prebuild instead. */

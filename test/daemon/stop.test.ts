@@ -37,7 +37,7 @@ it("a daemon that is told to stop lets a running build end within the timeout", 
 it("a build that does not end in time is handed back: its processes are gone and its job waits for the next worker", async (t) => {
   const { url, pool } = await createTestDatabase(t);
   const template = await givenCommandPool(t, pool, {
-    start: "echo $$ > $TEST_DIR/pid; touch $TEST_DIR/begun; sleep 600 & wait",
+    start: "echo half > $PREBUILDD_STATE_FILE; echo $$ > $TEST_DIR/pid; touch $TEST_DIR/begun; sleep 600 & wait",
   });
   const env = { DATABASE_URL: url, PREBUILDD_SHUTDOWN_TIMEOUT: "2s" };
   const daemon = await startProcess(t, ["run"], { env });
@@ -46,11 +46,20 @@ it("a build that does not end in time is handed back: its processes are gone and
   daemon.child.kill("SIGTERM");
   assert.deepEqual(await daemon.exited(), { code: 0, signal: null });
   assert.ok(!existsSync(`/proc/${pid}/cwd`), "the executable is gone");
-  assert.deepEqual((await pool.query("select job_status from provisioner_jobs")).rows, [{ job_status: "pending" }]);
+  const { rows } = await pool.query(
+    `select j.job_status, j.worker_id, convert_from(b.provisioner_state, 'UTF8') as state
+     from provisioner_jobs j join workspace_builds b on b.job_id = j.id`,
+  );
+  assert.deepEqual(
+    rows,
+    [{ job_status: "running", worker_id: null, state: "half\n" }],
+    "begun, waiting, with its state",
+  );
 
-  await template.write("start", "exit 0");
+  await template.write("start", 'cp "$PREBUILDD_STATE_FILE" "$TEST_DIR/state-of-the-second"');
   const next = await startProcess(t, ["run"], { env });
-  await next.logged("build started");
+  await next.logged("build succeeded");
+  assert.equal(await readFile(`${template.testDir}/state-of-the-second`, "utf8"), "half\n");
 });
 
 it("a second signal ends a daemon that is stopping at once", async (t) => {

@@ -11,7 +11,12 @@ import { inUse, isAlive, readOwner, removeOwner, runningPostmaster, takeOver, wr
 import { findPlaces, makeSocketDirectory, type Places, removeStaleSocketDirectory } from "./places.ts";
 
 /** A PostgreSQL server of this process; disposing it stops the server, and may be done more than once. */
-export type EmbeddedPostgres = { readonly url: string; [Symbol.asyncDispose](): Promise<void> };
+export type EmbeddedPostgres = {
+  readonly url: string;
+  /** Resolves when the server has ended although nobody stopped it, with what it said last. */
+  readonly failed: Promise<Error>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
 
 /** How an embedded server is started. */
 export type EmbeddedOptions = {
@@ -89,11 +94,20 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     );
   }
   log.debug({ data: places.data, pid: server.pid }, "the embedded database is running");
-  void server.exited.then(({ code, signal }) => {
-    if (stopped !== undefined) return;
-    log.error({ code, signal, serverLog: serverLog(places) }, "the embedded database has ended by itself");
+  const failed = new Promise<Error>((resolve) => {
+    void server.exited.then(async ({ code, signal }) => {
+      if (stopped !== undefined) return;
+      const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
+      const tail = await readLogTail(places);
+      resolve(
+        new ProblemError(
+          "unavailable",
+          `the embedded database ${how}. Its log, ${serverLog(places)}, ends with:\n${tail}`,
+        ),
+      );
+    });
   });
-  return { url, [Symbol.asyncDispose]: stop };
+  return { url, failed, [Symbol.asyncDispose]: stop };
 }
 
 /** Where a running process has this data directory's server, if one has; anyone who may read the file may connect. */
@@ -105,7 +119,9 @@ export async function findEmbeddedUrl(dataDir: string): Promise<string | undefin
 }
 
 /** For a command that needs the database once: the running server, or else one that ends with the command. */
-export async function connectOrStartEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+export async function connectOrStartEmbedded(
+  options: EmbeddedOptions,
+): Promise<Pick<EmbeddedPostgres, "url" | typeof Symbol.asyncDispose>> {
   const url = await findEmbeddedUrl(options.dataDir);
   return url === undefined ? startEmbeddedPostgres(options) : { url, [Symbol.asyncDispose]: async () => {} };
 }
