@@ -1,19 +1,14 @@
-import { randomUUID } from "node:crypto";
+import { createBatcher } from "../src/batch.ts";
 import type { Context } from "../src/context.ts";
-import { BEGIN, withTransaction } from "../src/db/connection.ts";
-import { CLAIM, type Claim, claimParameters, claimPrebuild } from "../src/prebuilds/claim-store.ts";
+import { CLAIM_BATCHES, createClaimer } from "../src/prebuilds/claim.ts";
+import { CLAIM, type Claim, claimParameters } from "../src/prebuilds/claim-store.ts";
 import { oldestFresh } from "../src/prebuilds/state.ts";
-import { PRIORITY, WORK } from "../src/provisioner/queue.ts";
 import { createWorkspace } from "../src/workspaces/create.ts";
 import { uniqueName } from "./environment.ts";
 import type { World } from "./world.ts";
 
 /** Claims one prebuild of a preset in some way; its id, if there was one. */
-export type ClaimOnce = (
-  context: Context,
-  world: World,
-  preset: World["presets"][number],
-) => Promise<string | undefined>;
+export type ClaimOnce = (preset: World["presets"][number]) => Promise<string | undefined>;
 
 /** Whether the product sends its claim as a named statement, which the server plans once; the baseline does as it does. */
 const PREPARED = false;
@@ -26,7 +21,7 @@ const IDEAL_CLAIM = `
   update bench.ideal_pool p set ready = false, owner_id = $2, name = $3, updated_at = $4
   from candidate where p.id = candidate.id returning p.id`;
 
-const CLAIM_ONLY = `with ${CLAIM} select id from claimed`;
+const CLAIM_ONLY = `with ${CLAIM} select id, n::int as n from claimed`;
 
 const query = (name: string, text: string, values: unknown[]) => ({ text, values, ...(PREPARED ? { name } : {}) });
 
@@ -54,43 +49,53 @@ function claimOf(world: World, presetId: string): Claim {
   };
 }
 
-const ideal: ClaimOnce = async ({ pool }, world, preset) => {
-  const values = [preset.id, ownerOf(world), uniqueName(), new Date()];
-  const { rows } = await pool.query<{ id: string }>(query("ideal-claim", IDEAL_CLAIM, values));
-  return rows[0]?.id;
-};
+const ideal =
+  ({ pool }: Context, world: World): ClaimOnce =>
+  async (preset) => {
+    const values = [preset.id, ownerOf(world), uniqueName(), new Date()];
+    const { rows } = await pool.query<{ id: string }>(query("ideal-claim", IDEAL_CLAIM, values));
+    return rows[0]?.id;
+  };
 
-const statement: ClaimOnce = async ({ pool }, world, preset) => {
-  const values = claimParameters(claimOf(world, preset.id), randomUUID());
-  const { rows } = await pool.query<{ id: string }>(query("claim-only", CLAIM_ONLY, values));
-  return rows[0]?.id;
-};
-
-const transaction: ClaimOnce = ({ pool, queue }, world, preset) => {
-  const ids = { buildId: randomUUID(), jobId: randomUUID() };
-  const claim = claimOf(world, preset.id);
-  return withTransaction(pool, BEGIN.readWrite, async (client) => {
-    const id = await claimPrebuild(client, claim, ids);
-    await queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
-    return id;
+/** The statement alone, for as many claims at once as the product would put into it. */
+function statement({ pool }: Context, world: World): ClaimOnce {
+  const claim = createBatcher<Claim, string | undefined>({
+    ...CLAIM_BATCHES,
+    async work(claims) {
+      const values = claimParameters(claims, new Date());
+      const { rows } = await pool.query<{ id: string; n: number }>(query("claim-only", CLAIM_ONLY, values));
+      const got = new Map(rows.map((row) => [row.n, row.id]));
+      return claims.map((_claim, index) => got.get(index + 1));
+    },
   });
-};
+  return (preset) => claim(claimOf(world, preset.id));
+}
 
-const create: ClaimOnce = async (context, world, preset) => {
-  const owner = ownerOf(world);
-  const { claimed, workspaceId } = await createWorkspace(context, {
-    organizationId: world.organizationId,
-    ownerId: owner,
-    initiatorId: owner,
-    name: uniqueName(),
-    templateId: preset.templateId,
-    presetId: preset.id,
-    parameters: [],
-    automaticUpdates: "never",
-    waitMs: 0,
-  });
-  return claimed ? workspaceId : undefined;
-};
+function transaction(context: Context, world: World): ClaimOnce {
+  const claim = createClaimer(context);
+  return async (preset) => (await claim(claimOf(world, preset.id)))?.workspaceId;
+}
+
+const create =
+  (given: Context, world: World): ClaimOnce =>
+  async (preset) => {
+    const owner = ownerOf(world);
+    const { claimed, workspaceId } = await createWorkspace(given, {
+      organizationId: world.organizationId,
+      ownerId: owner,
+      initiatorId: owner,
+      name: uniqueName(),
+      templateId: preset.templateId,
+      presetId: preset.id,
+      parameters: [],
+      automaticUpdates: "never",
+      waitMs: 0,
+    });
+    return claimed ? workspaceId : undefined;
+  };
 
 /** The ways of claiming that are compared, from the least that a claim can be to all that a request does. */
-export const CLAIMS = { ideal, statement, transaction, create } as const satisfies Record<string, ClaimOnce>;
+export const CLAIMS = { ideal, statement, transaction, create } as const satisfies Record<
+  string,
+  (context: Context, world: World) => ClaimOnce
+>;

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { createClaimer } from "../src/prebuilds/claim.ts";
 import { CLAIMS, type ClaimOnce } from "./claim-ways.ts";
 import type { Bench } from "./environment.ts";
 import { openClients } from "./environment.ts";
@@ -28,11 +29,10 @@ export async function benchClaim(
   for (const clients of options.clients) {
     await using stack = new AsyncDisposableStack();
     const pool = openClients(stack, bench.url, clients);
-    const context = { ...bench.context, pool };
+    const claimPrebuild = createClaimer({ pool, queue: bench.context.queue });
+    const context = { ...bench.context, pool, claimPrebuild };
     const run = async (way: keyof typeof CLAIMS) => {
-      const measured = await runClients(pool, world, options.claims(clients), clients, (preset) =>
-        CLAIMS[way](context, world, preset),
-      );
+      const measured = await runClients(pool, world, options.claims(clients), clients, CLAIMS[way](context, world));
       await bench.context.wake.settled();
       await restoreWorld(bench.context);
       return measured;
@@ -66,7 +66,7 @@ async function runClients(
   world: World,
   claims: number,
   clients: number,
-  claim: (preset: World["presets"][number]) => ReturnType<ClaimOnce>,
+  claim: ClaimOnce,
 ): Promise<Run> {
   const connections = await Promise.all(Array.from({ length: clients }, () => pool.connect()));
   for (const connection of connections) connection.release();

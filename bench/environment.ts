@@ -9,6 +9,7 @@ import { openPool } from "../src/db/connection.ts";
 import { startEmbeddedPostgres } from "../src/db/embedded/server.ts";
 import { migrateUp } from "../src/db/migrate.ts";
 import { createLogger } from "../src/log.ts";
+import { createClaimer } from "../src/prebuilds/claim.ts";
 import { createBuildQueue } from "../src/provisioner/queue.ts";
 import { createWake } from "../src/wake.ts";
 
@@ -28,7 +29,8 @@ export async function openBench(stack: AsyncDisposableStack, databaseUrl: string
   const wake = createWake(pool, silent);
   stack.defer(() => wake.settled());
   const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
-  return { url, context: { pool, queue, wake, clock: systemClock, log: silent, poolSettings } };
+  const claimPrebuild = createClaimer({ pool, queue });
+  return { url, context: { pool, queue, wake, clock: systemClock, log: silent, poolSettings, claimPrebuild } };
 }
 
 /** A pool of its own for as many clients. */

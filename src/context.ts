@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { Clock } from "./clock.ts";
 import type { Logger } from "./log.ts";
+import type { ClaimPrebuild } from "./prebuilds/claim.ts";
 import type { MissReason } from "./prebuilds/claim-store.ts";
 import type { BuildQueue } from "./provisioner/queue.ts";
 import type { Wake } from "./wake.ts";
@@ -21,6 +22,7 @@ export type Context = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly poolSettings: PoolSettings;
+  readonly claimPrebuild: ClaimPrebuild;
   /** Told of every answered request for a workspace: how long it took, and why none was claimed if none was. */
   onCreate?(seconds: number, missReason: MissReason | null): void;
 };

@@ -18,6 +18,7 @@ import type { Logger } from "./log.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
+import { createClaimer } from "./prebuilds/claim.ts";
 import { runPass } from "./prebuilds/reconcile.ts";
 import { createCommandDriver } from "./provisioner/command/driver.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
@@ -79,6 +80,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     clock: systemClock,
     log,
     poolSettings,
+    claimPrebuild: createClaimer({ pool, queue }),
     onCreate: metrics.pools.observeCreate,
   };
 

@@ -1,13 +1,14 @@
+import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
 /** Why a workspace was built anew instead of claimed. */
 export type MissReason = "no_preset" | "no_pool" | "inactive_version" | "pool_empty" | "not_ready";
 
-/** What a claim writes on the workspace and its claim build. */
+/** What a claim asks for, and what it writes on the workspace and its claim build. */
 export type Claim = {
   readonly presetId: string;
-  /** Prebuilds created before this are expired and given out only when there is no fresh one; null: none is. */
+  /** Prebuilds created before this are expired and not to be given out; null: those of any age are good. */
   readonly oldestFresh: Date | null;
   readonly ownerId: string;
   readonly initiatorId: string;
@@ -21,98 +22,133 @@ export type Claim = {
   readonly now: Date;
 };
 
-/** What can be handed over now; the conditions are those of the index `workspaces_claimable`, word for word. */
-const CLAIMABLE = `
-  w.preset_id = $1 and w.owner_id = '${PREBUILDS_SYSTEM_USER_ID}'::uuid and not w.deleted and w.agents_ready
-  and w.latest_transition = 'start' and w.latest_job_status = 'succeeded'
-  and exists (select from templates t
-    where t.id = w.template_id and t.active_version_id = w.latest_template_version_id and not t.deleted)`;
+/** What a claim got. */
+export type Claimed = { readonly workspaceId: string; readonly jobId: string };
+
+const SYSTEM_USER = `'${PREBUILDS_SYSTEM_USER_ID}'::uuid`;
 
 /**
- * Hands one prebuild over: the oldest fresh one, or the oldest expired one when there is no fresh one. The rows that
- * other claims are just taking are skipped on the base table itself, so that claims neither wait for one another nor
- * get the same workspace. Parameters $1 to $10 are those of `claimParameters`.
+ * Hands prebuilds over to several claims at once: each gets one of its own, the oldest first, or none. The rows that
+ * other transactions are just taking are skipped on the base table itself, so that claims neither wait for one another
+ * nor get the same workspace. The conditions on a workspace are those of the index `workspaces_claimable`, word for
+ * word; parameters $1 to $10 are those of `claimParameters`.
  */
 export const CLAIM = `
-  fresh as materialized (
-    select w.id from workspaces w
-    where ${CLAIMABLE} and ($2::timestamptz is null or w.created_at >= $2)
-    order by w.created_at, w.id limit 1 for update of w skip locked
-  ), stale as materialized (
-    select w.id from workspaces w
-    where $2::timestamptz is not null and not exists (select from fresh) and ${CLAIMABLE} and w.created_at < $2
-    order by w.created_at, w.id limit 1 for update of w skip locked
+  wanted as materialized (
+    select u.*, gen_random_uuid() as build_id, gen_random_uuid() as job_id,
+      row_number() over (partition by preset_id order by n) as place
+    from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
+      $8::text[], $9::uuid[]) with ordinality
+      as u (preset_id, oldest_fresh, owner_id, name, autostart_schedule, next_start_at, ttl, automatic_updates,
+        initiator_id, n)
+  ), demand as materialized (
+    select q.preset_id, p.template_version_id, coalesce(max(q.oldest_fresh), '-infinity') as oldest_fresh,
+      count(*) as places
+    from wanted q
+    join template_version_presets p on p.id = q.preset_id
+    join templates t on t.active_version_id = p.template_version_id and not t.deleted
+    group by q.preset_id, p.template_version_id
+  ), picked as materialized (
+    select d.preset_id, c.id, row_number() over (partition by d.preset_id order by c.created_at, c.id) as place
+    from demand d
+    cross join lateral (
+      select w.id, w.created_at from workspaces w
+      where w.preset_id = d.preset_id and w.owner_id = ${SYSTEM_USER} and not w.deleted and w.agents_ready
+        and w.latest_transition = 'start' and w.latest_job_status = 'succeeded' and w.created_at >= d.oldest_fresh
+        and (w.latest_template_version_id = d.template_version_id) is true
+      order by w.created_at, w.id limit d.places for update of w skip locked
+    ) c
   ), claimed as (
     update workspaces w
-    set owner_id = $3, name = $4, updated_at = $5, last_used_at = $5, autostart_schedule = $6, next_start_at = $7,
-      ttl = $8, automatic_updates = $9, dormant_at = null, deleting_at = null, latest_build_id = $10,
+    set owner_id = q.owner_id, name = q.name, updated_at = $10, last_used_at = $10,
+      autostart_schedule = q.autostart_schedule, next_start_at = q.next_start_at, ttl = q.ttl,
+      automatic_updates = q.automatic_updates, dormant_at = null, deleting_at = null, latest_build_id = q.build_id,
       latest_build_number = w.latest_build_number + 1, latest_transition = 'start', latest_job_status = 'pending',
       agents_ready = false
-    from (select id from fresh union all select id from stale) c
-    where w.id = c.id and w.owner_id = '${PREBUILDS_SYSTEM_USER_ID}'::uuid
-    returning w.id, w.organization_id, w.template_id, w.latest_build_id, w.latest_build_number,
-      w.latest_template_version_id, w.preset_id
+    from picked p
+    join wanted q on q.preset_id = p.preset_id and q.place = p.place
+    where w.id = p.id and w.owner_id = ${SYSTEM_USER}
+    returning w.id, w.organization_id, w.template_id, w.latest_build_number, w.latest_template_version_id, w.preset_id,
+      q.n, q.build_id, q.job_id, q.initiator_id
   )`;
 
 const CLAIM_AND_BUILD = `
-  with ${CLAIM}, new_job as (
+  with ${CLAIM}, new_jobs as (
     insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
-    select $11, $5, $5, c.organization_id, $12, t.provisioner, 'workspace_build',
-      jsonb_build_object('workspace_build_id', c.latest_build_id, 'prebuilt_workspace_stage', 'claim')
+    select c.job_id, $10, $10, c.organization_id, c.initiator_id, t.provisioner, 'workspace_build',
+      jsonb_build_object('workspace_build_id', c.build_id, 'prebuilt_workspace_stage', 'claim')
     from claimed c join templates t on t.id = c.template_id
-  ), new_build as (
+  ), new_builds as (
     insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
       transition, initiator_id, job_id, reason, template_version_preset_id)
-    select c.latest_build_id, $5, $5, c.id, c.latest_template_version_id, c.latest_build_number, 'start', $12, $11,
-      'initiator', c.preset_id
-    from claimed c
+    select build_id, $10, $10, id, latest_template_version_id, latest_build_number, 'start', initiator_id, job_id,
+      'initiator', preset_id
+    from claimed
   ), new_parameters as (
     insert into workspace_build_parameters (workspace_build_id, name, value)
-    select c.latest_build_id, p.name, p.value
-    from claimed c, unnest($13::text[], $14::text[]) as p (name, value)
+    select c.build_id, p.name, p.value
+    from unnest($11::int[], $12::text[], $13::text[]) as p (n, name, value) join claimed c on c.n = p.n
   )
-  select id from claimed`;
+  select id, n::int as n, job_id from claimed`;
 
-/** The values of the claim's parameters $1 to $10, for a build with the given id. */
-export function claimParameters(claim: Claim, buildId: string): unknown[] {
+/** The values of the parameters $1 to $10 for claims that are made at the same moment. */
+export function claimParameters(claims: readonly Claim[], now: Date): unknown[] {
   return [
-    claim.presetId,
-    claim.oldestFresh,
-    claim.ownerId,
-    claim.name,
-    claim.now,
-    claim.autostartSchedule,
-    claim.nextStartAt,
-    claim.ttl,
-    claim.automaticUpdates,
-    buildId,
+    claims.map((claim) => claim.presetId),
+    claims.map((claim) => claim.oldestFresh),
+    claims.map((claim) => claim.ownerId),
+    claims.map((claim) => claim.name),
+    claims.map((claim) => claim.autostartSchedule),
+    claims.map((claim) => claim.nextStartAt),
+    claims.map((claim) => claim.ttl),
+    claims.map((claim) => claim.automaticUpdates),
+    claims.map((claim) => claim.initiatorId),
+    now,
   ];
 }
 
 /**
- * Claims one prebuild of a preset for a user and adds its claim build and job, all in one statement.
- * @returns the workspace's id, or undefined when nothing can be claimed
+ * Claims a prebuild for each claim that can have one, with its claim build and job.
+ * @returns what each claim got, in their order; undefined where nothing can be claimed
+ * @throws when an owner already has a workspace of a claim's name; then nothing is claimed at all
  */
-export async function claimPrebuild(
-  client: Queryable,
-  claim: Claim,
-  ids: { readonly buildId: string; readonly jobId: string },
-): Promise<string | undefined> {
-  const { rows } = await client.query<{ id: string }>(CLAIM_AND_BUILD, [
-    ...claimParameters(claim, ids.buildId),
-    ids.jobId,
-    claim.initiatorId,
-    claim.parameters.map((parameter) => parameter.name),
-    claim.parameters.map((parameter) => parameter.value),
+export async function claimPrebuilds(
+  client: pg.PoolClient,
+  claims: readonly Claim[],
+): Promise<(Claimed | undefined)[]> {
+  const fresh = await claimOf(client, claims);
+  // Expired prebuilds are better than none, but only when no fresh one is left.
+  const again = claims
+    .map((claim, index) => ({ claim, index }))
+    .filter(({ claim, index }) => {
+      return fresh[index] === undefined && claim.oldestFresh !== null;
+    });
+  if (again.length === 0) return fresh;
+  const stale = await claimOf(
+    client,
+    again.map(({ claim }) => ({ ...claim, oldestFresh: null })),
+  );
+  for (const [place, { index }] of again.entries()) fresh[index] = stale[place];
+  return fresh;
+}
+
+async function claimOf(client: pg.PoolClient, claims: readonly Claim[]): Promise<(Claimed | undefined)[]> {
+  const parameters = claims.flatMap((claim, index) => claim.parameters.map((one) => ({ n: index + 1, ...one })));
+  const { rows } = await client.query<{ id: string; n: number; job_id: string }>(CLAIM_AND_BUILD, [
+    ...claimParameters(claims, claims[0]?.now ?? new Date(0)),
+    parameters.map((one) => one.n),
+    parameters.map((one) => one.name),
+    parameters.map((one) => one.value),
   ]);
-  return rows[0]?.id;
+  const got = new Map(rows.map((row) => [row.n, { workspaceId: row.id, jobId: row.job_id }]));
+  return claims.map((_claim, index) => got.get(index + 1));
 }
 
 /** Whether a pool has prebuilds that run but are not ready yet. */
 export async function hasUnready(client: Queryable, presetId: string): Promise<boolean> {
   const { rows } = await client.query<{ unready: boolean }>(
     `select exists (select from workspaces
-       where owner_id = '${PREBUILDS_SYSTEM_USER_ID}'::uuid and not deleted and preset_id = $1
+       where owner_id = ${SYSTEM_USER} and not deleted and preset_id = $1
          and latest_transition = 'start' and latest_job_status = 'succeeded' and not agents_ready) as unready`,
     [presetId],
   );

@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type pg from "pg";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
-import { claimPrebuild, hasUnready, type MissReason } from "../prebuilds/claim-store.ts";
+import { hasUnready, type MissReason } from "../prebuilds/claim-store.ts";
 import { oldestFresh } from "../prebuilds/state.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import {
@@ -84,7 +83,7 @@ async function findTarget(context: Context, input: CreateWorkspaceInput): Promis
   return target;
 }
 
-/** One transaction: claim, else build anew; undefined when it is worth waiting for a prebuild instead. */
+/** Claims, else builds anew; undefined when it is worth waiting for a prebuild instead. */
 async function tryOnce(
   context: Context,
   input: CreateWorkspaceInput,
@@ -92,16 +91,13 @@ async function tryOnce(
   preset: TargetPreset | undefined,
   patient: boolean,
 ): Promise<CreateOutcome | undefined> {
-  const ids = { buildId: randomUUID(), jobId: randomUUID() };
   const workspace = describe(input, target, preset, context.clock.now());
   try {
-    return await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-      const claimed = await tryClaim(client, target, preset, workspace, ids);
-      if (claimed.workspaceId === undefined && patient && isPassing(claimed.missReason)) return undefined;
-      const workspaceId = claimed.workspaceId ?? (await insertWorkspace(client, workspace, ids));
-      await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
-      return { workspaceId, claimed: claimed.workspaceId !== undefined, missReason: claimed.missReason };
-    });
+    const claimed = await tryClaim(context, target, preset, workspace);
+    if (claimed.workspaceId !== undefined) return { workspaceId: claimed.workspaceId, claimed: true, missReason: null };
+    if (patient && isPassing(claimed.missReason)) return undefined;
+    const workspaceId = await buildAnew(context, workspace);
+    return { workspaceId, claimed: false, missReason: claimed.missReason };
   } catch (error) {
     if (!isUniqueViolation(error, "workspaces_owner_id_name_unique")) throw error;
     throw new ProblemError("conflict", `the owner already has a workspace named ${input.name}; choose another name`, {
@@ -112,23 +108,30 @@ async function tryOnce(
 }
 
 /** Whether the pool may have something to claim in a moment. */
-const isPassing = (reason: MissReason | null): boolean => reason === "pool_empty" || reason === "not_ready";
+const isPassing = (reason: MissReason): boolean => reason === "pool_empty" || reason === "not_ready";
 
 async function tryClaim(
-  client: pg.PoolClient,
+  context: Context,
   target: CreateTarget,
   preset: TargetPreset | undefined,
   workspace: NewWorkspace,
-  ids: { readonly buildId: string; readonly jobId: string },
-): Promise<{ workspaceId: string | undefined; missReason: MissReason | null }> {
-  const miss = (missReason: MissReason) => ({ workspaceId: undefined, missReason });
-  if (!preset) return miss("no_preset");
-  if (!target.versionActive) return miss("inactive_version");
-  if (preset.desiredInstances === null) return miss("no_pool");
+): Promise<{ workspaceId: string } | { workspaceId?: undefined; missReason: MissReason }> {
+  if (!preset) return { missReason: "no_preset" };
+  if (!target.versionActive) return { missReason: "inactive_version" };
+  if (preset.desiredInstances === null) return { missReason: "no_pool" };
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
-  const workspaceId = await claimPrebuild(client, claim, ids);
-  if (workspaceId !== undefined) return { workspaceId, missReason: null };
-  return miss((await hasUnready(client, preset.id)) ? "not_ready" : "pool_empty");
+  const claimed = await context.claimPrebuild(claim);
+  if (claimed) return { workspaceId: claimed.workspaceId };
+  return { missReason: (await hasUnready(context.pool, preset.id)) ? "not_ready" : "pool_empty" };
+}
+
+function buildAnew(context: Context, workspace: NewWorkspace): Promise<string> {
+  const ids = { buildId: randomUUID(), jobId: randomUUID() };
+  return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+    const workspaceId = await insertWorkspace(client, workspace, ids);
+    await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
+    return workspaceId;
+  });
 }
 
 function choosePreset(target: CreateTarget, input: CreateWorkspaceInput): TargetPreset | undefined {

@@ -5,6 +5,7 @@ import type { ApplyResult } from "../../src/apply/execute.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Context } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
+import { createClaimer } from "../../src/prebuilds/claim.ts";
 import type { BuildQueue } from "../../src/provisioner/queue.ts";
 
 /** A context for applying, which queues no work; it counts how often the pools are woken. */
@@ -20,7 +21,9 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
   };
   const queue = {} as BuildQueue;
   const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
-  return { pool, queue, wake, clock: systemClock, log: createLogger("silent", process.stderr), poolSettings, woken };
+  const claimPrebuild = createClaimer({ pool, queue });
+  const log = createLogger("silent", process.stderr);
+  return { pool, queue, wake, clock: systemClock, log, poolSettings, claimPrebuild, woken };
 }
 
 /** The user in whose name a test applies. */

@@ -78,12 +78,11 @@ it("when a worker is killed in the middle of a build, another one finishes it an
   const { url, pool } = await createTestDatabase(t);
   const template = await givenCommandPool(t, pool, {
     start:
-      'echo $$ >> $TEST_DIR/pids; mkdir -p "$TEST_DIR/workspaces/$PREBUILDD_WORKSPACE_ID"; [ -e $TEST_DIR/go ] || sleep 600',
+      'echo $$ >> $TEST_DIR/pids; mkdir -p "$TEST_DIR/workspaces/$PREBUILDD_WORKSPACE_ID"; [ $(wc -l < $TEST_DIR/pids) -gt 1 ] || sleep 600',
   });
   const env = { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "1" };
   const first = await startProcess(t, ["run"], { env });
   await waitFor("the build to run", () => existsSync(`${template.testDir}/pids`) || undefined);
-  await template.touch("go");
   const second = await startProcess(t, ["run"], { env });
   await second.ready();
   first.child.kill("SIGKILL");

@@ -6,6 +6,7 @@ import type { App, Health, RegisterRoutes } from "../../src/http/app.ts";
 import { buildServer } from "../../src/http/server.ts";
 import { createLogger } from "../../src/log.ts";
 import { addMember, createOrganization, ensureDefaultOrganization } from "../../src/organizations/store.ts";
+import { createClaimer } from "../../src/prebuilds/claim.ts";
 import { createBuildQueue } from "../../src/provisioner/queue.ts";
 import { createUser, ensureAdmin } from "../../src/users/store.ts";
 import { createToken } from "../../src/users/tokens/create.ts";
@@ -61,7 +62,8 @@ export async function startTestServer(
   await queue.start();
   const wake = createWake(pool, log);
   const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
-  const context: Context = { pool, queue, wake, clock, log, poolSettings };
+  const claimPrebuild = createClaimer({ pool, queue });
+  const context: Context = { pool, queue, wake, clock, log, poolSettings, claimPrebuild };
 
   const organization = await ensureDefaultOrganization(pool);
   const other = await createOrganization(pool, { name: "other" });

@@ -238,7 +238,13 @@ it("a job that kills every worker is failed, so that nobody waits for it for eve
   await context.queue.add(context.pool, WORK.deadBuild, [item.subjectId], PRIORITY.person);
   givenWorker(t, context);
   await settled(context);
-  assert.equal(await count(context, "provisioner_jobs where job_status = 'failed' and error like 'given up after too many attempts%'"), 1);
+  assert.equal(
+    await count(
+      context,
+      "provisioner_jobs where job_status = 'failed' and error like 'given up after too many attempts%'",
+    ),
+    1,
+  );
 });
 
 it("a second build of a workspace is refused while one is under way", async (t) => {

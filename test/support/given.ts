@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Context } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
 import { ensureDefaultOrganization } from "../../src/organizations/store.ts";
+import { createClaimer } from "../../src/prebuilds/claim.ts";
 import type { Driver } from "../../src/provisioner/driver.ts";
 import { createBuildQueue } from "../../src/provisioner/queue.ts";
 import { startWorker, type Worker, type WorkerOptions } from "../../src/provisioner/worker.ts";
@@ -31,6 +32,7 @@ export async function givenContext(t: TestContext, given: { clock?: Clock } = {}
     wake,
     clock: given.clock ?? systemClock,
     log: silent,
+    claimPrebuild: createClaimer({ pool, queue }),
     poolSettings: { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 },
   };
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { it } from "node:test";
 import type { Context } from "../../src/context.ts";
 import { ProblemError } from "../../src/errors.ts";
+import { createClaimer } from "../../src/prebuilds/claim.ts";
 import { executeAction } from "../../src/prebuilds/execute.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
@@ -211,10 +212,9 @@ it("a name that the owner already uses is a conflict, and the prebuild stays in 
 it("a failure after the claim leaves the prebuild where it was", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 1 });
-  const ask = await asking(
-    { ...context, queue: { ...context.queue, add: async () => Promise.reject(new Error("queue is broken")) } },
-    pool,
-  );
+  const queue = { ...context.queue, add: async () => Promise.reject(new Error("queue is broken")) };
+  const broken = { ...context, queue, claimPrebuild: createClaimer({ pool: context.pool, queue }) };
+  const ask = await asking(broken, pool);
   await assert.rejects(ask(), /queue is broken/);
   const { rows } = await context.pool.query("select owner_id, latest_build_number, agents_ready from workspaces");
   assert.deepEqual(rows, [{ owner_id: PREBUILDS_SYSTEM_USER_ID, latest_build_number: 1, agents_ready: true }]);

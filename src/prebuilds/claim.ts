@@ -1,0 +1,32 @@
+import type pg from "pg";
+import { type Batcher, createBatcher } from "../batch.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
+import { type BuildQueue, PRIORITY, WORK } from "../provisioner/queue.ts";
+import { type Claim, type Claimed, claimPrebuilds } from "./claim-store.ts";
+
+/**
+ * Two batches are on their way at the same time: while one waits for the disk, the other one computes. A larger one
+ * than this would keep the first of its claims waiting for the last.
+ */
+export const CLAIM_BATCHES = { lanes: 2, largest: 100 } as const;
+
+/** Claims a prebuild; undefined when none can be claimed. */
+export type ClaimPrebuild = Batcher<Claim, Claimed | undefined>;
+
+/**
+ * Makes the one way to claim a prebuild. Claim, claim build, job and queue row are one transaction, so that a failure
+ * leaves the prebuild where it was. Claims that arrive together share that transaction: most of what a claim costs is
+ * paid once for all of them.
+ */
+export function createClaimer({ pool, queue }: { pool: pg.Pool; queue: BuildQueue }): ClaimPrebuild {
+  return createBatcher({
+    ...CLAIM_BATCHES,
+    work: (claims) =>
+      withTransaction(pool, BEGIN.readWrite, async (client) => {
+        const results = await claimPrebuilds(client, claims);
+        const jobIds = results.flatMap((claimed) => claimed?.jobId ?? []);
+        await queue.add(client, WORK.build, jobIds, PRIORITY.person);
+        return results;
+      }),
+  });
+}
