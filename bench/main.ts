@@ -46,7 +46,8 @@ print(
     ? "\nall targets are met\n"
     : `\n${missed.length} target(s) missed: ${missed.map(({ name }) => name).join("; ")}\n`,
 );
-if (missed.length > 0) process.exitCode = 1;
+// The small sizes only show that everything runs; their figures are no measure of anything.
+if (missed.length > 0 && !options.quick) process.exitCode = 1;
 
 const results = JSON.stringify({ startedAt, quick: options.quick, machine, tables }, null, 2);
 if (options.json !== undefined) await writeFile(options.json, results);

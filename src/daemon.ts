@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import type { Context } from "./context.ts";
 import { openPool } from "./db/connection.ts";
 import { startEmbeddedPostgres } from "./db/embedded/server.ts";
-import { competeForLeadership, refuseTransactionPooler } from "./db/leadership.ts";
+import { competeForLeadership } from "./db/leadership.ts";
 import { listen } from "./db/listen.ts";
 import { migrateUp } from "./db/migrate.ts";
 import { createHealth } from "./health.ts";
@@ -40,6 +40,8 @@ export type DaemonOptions = {
   readonly applyFile?: string | undefined;
 };
 
+/** With a very short interval an ordinary pause of the process must not look like a stall. */
+const SHORTEST_STALL_MS = 1_000;
 /** A database that is away for a while makes loops slow, and is no reason to restart this process. */
 const SLOW_DATABASE_MS = 60_000;
 /** The leader's connection is tried twice a second; after this long without an answer requests would fail too. */
@@ -92,7 +94,6 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   health.starting("migrating the database");
   const migrations = await migrateUp(directUrl);
   log.debug({ migrations: migrations.migrations.length }, "the database schema is current");
-  await refuseTransactionPooler(directUrl);
   health.starting("preparing the queue and the default organization");
   await queue.start();
   await ensureDefaultOrganization(pool);
@@ -171,7 +172,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     }),
   );
   metrics.observeProcess({ isLeader: () => leadership.isLeader, runningBuilds: () => worker.running });
-  const stallMs = 3 * config.reconciliationIntervalMs;
+  const stallMs = Math.max(3 * config.reconciliationIntervalMs, SHORTEST_STALL_MS);
   health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
   health.restartWhenIdle("looking for work", worker.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
   health.unreadyWhenIdle("the database does not answer", leadership.idleMs, UNREADY_MS);

@@ -26,7 +26,5 @@ test("the benchmarks run against an empty database and report on every subject",
 
   for (const title of TITLES)
     assert.ok(output.includes(`\n## ${title}`), `no table "${title}" in:\n${output}${errors}`);
-  // At sizes this small, on a machine that runs other tests, a missed target says nothing.
-  if (code === 1) assert.match(output, /\n\d+ target\(s\) missed: /);
-  else assert.equal(code, 0, errors);
+  assert.equal(code, 0, errors);
 });

@@ -6,6 +6,7 @@ import { migrate } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
 import journal from "../../drizzle/meta/_journal.json" with { type: "json" };
 import { databaseErrorOf, messageOf, ProblemError, UsageError } from "../errors.ts";
+import { refuseTransactionPooler } from "./pooler.ts";
 import { installQueueSchema, removeQueueSchema } from "./queue-schema.ts";
 
 /**
@@ -120,6 +121,8 @@ function refuseNewer(status: MigrationStatus): void {
 
 async function withMigrationLock<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   return withClient(url, async (client) => {
+    // Through a pooler the lock would stay behind on the pooler's own connection and stop everybody after us.
+    await refuseTransactionPooler(url);
     const { rows } = await client.query<{ version: number }>(
       "select current_setting('server_version_num')::int as version",
     );

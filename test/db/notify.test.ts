@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { refuseTransactionPooler } from "../../src/db/leadership.ts";
 import { listen } from "../../src/db/listen.ts";
+import { refuseTransactionPooler } from "../../src/db/pooler.ts";
 import { CHANNELS, createWake } from "../../src/wake.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { silent } from "../support/given.ts";

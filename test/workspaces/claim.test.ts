@@ -3,67 +3,15 @@ import { randomUUID } from "node:crypto";
 import { it } from "node:test";
 import type { Context } from "../../src/context.ts";
 import { ProblemError } from "../../src/errors.ts";
-import { createClaimer } from "../../src/prebuilds/claim.ts";
-import { executeAction } from "../../src/prebuilds/execute.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
-import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
-import { type CreateWorkspaceInput, createWorkspace } from "../../src/workspaces/create.ts";
-import {
-  count,
-  type GivenPool,
-  givenContext,
-  givenPool,
-  givenUser,
-  givenVersion,
-  givenWorker,
-  settled,
-} from "../support/given.ts";
+import { asking } from "../support/asking.ts";
+import { count, givenContext, givenPool, givenVersion, givenWorker, settled } from "../support/given.ts";
 import { givenReadyPool } from "../support/ready-pool.ts";
 
 const never = new AbortController().signal;
 
-async function asking(context: Context, pool: GivenPool) {
-  const userId = await givenUser(context);
-  return (given: Partial<CreateWorkspaceInput> = {}) =>
-    createWorkspace(context, {
-      organizationId: pool.organizationId,
-      ownerId: userId,
-      initiatorId: userId,
-      name: `ws-${randomUUID().slice(0, 8)}`,
-      templateId: pool.templateId,
-      presetId: pool.presetId,
-      parameters: [],
-      automaticUpdates: "never",
-      waitMs: 0,
-      ...given,
-    });
-}
-
 const row = async (context: Context, workspaceId: string) =>
   (await context.pool.query("select * from workspaces where id = $1", [workspaceId])).rows[0];
-
-it("200 claims at once on 100 ready prebuilds give exactly 100 distinct claims and 100 ordinary builds", async (t) => {
-  const context = await givenContext(t);
-  const pool = await givenReadyPool(t, context, { desired: 100 });
-  const ask = await asking(context, pool);
-  const outcomes = await Promise.all(Array.from({ length: 200 }, () => ask()));
-  const claimed = outcomes.filter((outcome) => outcome.claimed);
-  assert.equal(claimed.length, 100);
-  assert.equal(new Set(outcomes.map((outcome) => outcome.workspaceId)).size, 200);
-  assert.deepEqual(new Set(outcomes.map((outcome) => outcome.missReason)), new Set([null, "pool_empty"]));
-  assert.equal(await count(context, "workspaces where owner_id = $1", [PREBUILDS_SYSTEM_USER_ID]), 0);
-  assert.equal(
-    await count(
-      context,
-      "provisioner_jobs where completed_at is null and input->>'prebuilt_workspace_stage' = 'claim'",
-    ),
-    100,
-  );
-  assert.equal(
-    await count(context, "provisioner_jobs where completed_at is null and input->>'prebuilt_workspace_stage' = 'none'"),
-    100,
-  );
-});
 
 it("a claim hands over the oldest ready prebuild under its new name, and its build is initiated by the claimer", async (t) => {
   const context = await givenContext(t);
@@ -196,30 +144,6 @@ it("a request that claims nothing builds an ordinary workspace and says why", as
   assert.equal((await (await asking(context, slow))()).missReason, "not_ready");
 });
 
-it("a name that the owner already uses is a conflict, and the prebuild stays in its pool", async (t) => {
-  const context = await givenContext(t);
-  const pool = await givenReadyPool(t, context, { desired: 2 });
-  const ask = await asking(context, pool);
-  await ask({ name: "taken" });
-  await assert.rejects(
-    ask({ name: "Taken" }),
-    (error: unknown) => error instanceof ProblemError && error.kind === "conflict",
-  );
-  assert.equal(await count(context, "workspaces where owner_id = $1 and agents_ready", [PREBUILDS_SYSTEM_USER_ID]), 1);
-  assert.equal(await count(context, "workspace_builds where build_number = 2"), 1);
-});
-
-it("a failure after the claim leaves the prebuild where it was", async (t) => {
-  const context = await givenContext(t);
-  const pool = await givenReadyPool(t, context, { desired: 1 });
-  const queue = { ...context.queue, add: async () => Promise.reject(new Error("queue is broken")) };
-  const broken = { ...context, queue, claimPrebuild: createClaimer({ pool: context.pool, queue }) };
-  const ask = await asking(broken, pool);
-  await assert.rejects(ask(), /queue is broken/);
-  const { rows } = await context.pool.query("select owner_id, latest_build_number, agents_ready from workspaces");
-  assert.deepEqual(rows, [{ owner_id: PREBUILDS_SYSTEM_USER_ID, latest_build_number: 1, agents_ready: true }]);
-});
-
 it("a request that waits gets the prebuild that becomes ready meanwhile", async (t) => {
   const context = await givenContext(t);
   const pool = await givenPool(context, { desired: 1 });
@@ -228,33 +152,6 @@ it("a request that waits gets the prebuild that becomes ready meanwhile", async 
   const answer = ask({ waitMs: 10_000 });
   givenWorker(t, context);
   assert.equal((await answer).claimed, true);
-});
-
-it("claims racing with the deletion of the same prebuilds never leave a claimed workspace with a delete build", async (t) => {
-  const context = await givenContext(t);
-  const pool = await givenReadyPool(t, context, { desired: 30 });
-  const ask = await asking(context, pool);
-  const [snapshot] = (await runPass(context, never)).pools;
-  assert.ok(snapshot);
-  const ids = snapshot.pool.running.map((prebuild) => prebuild.id);
-  const [outcomes] = await Promise.all([
-    Promise.all(Array.from({ length: 30 }, () => ask())),
-    ...[0, 10, 20].map((from) =>
-      executeAction(
-        context,
-        snapshot.pool,
-        { kind: "delete", ids: ids.slice(from, from + 10), reason: "extraneous" },
-        0,
-      ),
-    ),
-  ]);
-  const claimed = outcomes.filter((outcome) => outcome.claimed).map((outcome) => outcome.workspaceId);
-  const deletes = await count(context, "workspace_builds where transition = 'delete'");
-  assert.equal(
-    await count(context, "workspace_builds where transition = 'delete' and workspace_id = any($1)", [claimed]),
-    0,
-  );
-  assert.ok(claimed.length + deletes <= 30);
 });
 
 it("a preset of another version is refused by name of the field", async (t) => {

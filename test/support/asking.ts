@@ -1,0 +1,22 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "../../src/context.ts";
+import { type CreateWorkspaceInput, createWorkspace } from "../../src/workspaces/create.ts";
+import { type GivenPool, givenUser } from "./given.ts";
+
+/** A new user's way of asking for workspaces of a pool; what a test does not say is like any ordinary request. */
+export async function asking(context: Context, pool: GivenPool) {
+  const userId = await givenUser(context);
+  return (given: Partial<CreateWorkspaceInput> = {}) =>
+    createWorkspace(context, {
+      organizationId: pool.organizationId,
+      ownerId: userId,
+      initiatorId: userId,
+      name: `ws-${randomUUID().slice(0, 8)}`,
+      templateId: pool.templateId,
+      presetId: pool.presetId,
+      parameters: [],
+      automaticUpdates: "never",
+      waitMs: 0,
+      ...given,
+    });
+}

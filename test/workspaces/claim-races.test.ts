@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { ProblemError } from "../../src/errors.ts";
+import { createClaimer } from "../../src/prebuilds/claim.ts";
+import { executeAction } from "../../src/prebuilds/execute.ts";
+import { runPass } from "../../src/prebuilds/reconcile.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
+import { asking } from "../support/asking.ts";
+import { count, givenContext } from "../support/given.ts";
+import { givenReadyPool } from "../support/ready-pool.ts";
+
+const never = new AbortController().signal;
+
+it("200 claims at once on 100 ready prebuilds give exactly 100 distinct claims and 100 ordinary builds", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 100 });
+  const ask = await asking(context, pool);
+  const outcomes = await Promise.all(Array.from({ length: 200 }, () => ask()));
+  const claimed = outcomes.filter((outcome) => outcome.claimed);
+  assert.equal(claimed.length, 100);
+  assert.equal(new Set(outcomes.map((outcome) => outcome.workspaceId)).size, 200);
+  assert.deepEqual(new Set(outcomes.map((outcome) => outcome.missReason)), new Set([null, "pool_empty"]));
+  assert.equal(await count(context, "workspaces where owner_id = $1", [PREBUILDS_SYSTEM_USER_ID]), 0);
+  assert.equal(
+    await count(
+      context,
+      "provisioner_jobs where completed_at is null and input->>'prebuilt_workspace_stage' = 'claim'",
+    ),
+    100,
+  );
+  assert.equal(
+    await count(context, "provisioner_jobs where completed_at is null and input->>'prebuilt_workspace_stage' = 'none'"),
+    100,
+  );
+});
+
+it("a name that the owner already uses is a conflict, and the prebuild stays in its pool", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 2 });
+  const ask = await asking(context, pool);
+  await ask({ name: "taken" });
+  await assert.rejects(
+    ask({ name: "Taken" }),
+    (error: unknown) => error instanceof ProblemError && error.kind === "conflict",
+  );
+  assert.equal(await count(context, "workspaces where owner_id = $1 and agents_ready", [PREBUILDS_SYSTEM_USER_ID]), 1);
+  assert.equal(await count(context, "workspace_builds where build_number = 2"), 1);
+});
+
+it("a failure after the claim leaves the prebuild where it was", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 1 });
+  const queue = { ...context.queue, add: async () => Promise.reject(new Error("queue is broken")) };
+  const broken = { ...context, queue, claimPrebuild: createClaimer({ pool: context.pool, queue }) };
+  const ask = await asking(broken, pool);
+  await assert.rejects(ask(), /queue is broken/);
+  const { rows } = await context.pool.query("select owner_id, latest_build_number, agents_ready from workspaces");
+  assert.deepEqual(rows, [{ owner_id: PREBUILDS_SYSTEM_USER_ID, latest_build_number: 1, agents_ready: true }]);
+});
+
+it("claims racing with the deletion of the same prebuilds never leave a claimed workspace with a delete build", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 30 });
+  const ask = await asking(context, pool);
+  const [snapshot] = (await runPass(context, never)).pools;
+  assert.ok(snapshot);
+  const ids = snapshot.pool.running.map((prebuild) => prebuild.id);
+  const [outcomes] = await Promise.all([
+    Promise.all(Array.from({ length: 30 }, () => ask())),
+    ...[0, 10, 20].map((from) =>
+      executeAction(
+        context,
+        snapshot.pool,
+        { kind: "delete", ids: ids.slice(from, from + 10), reason: "extraneous" },
+        0,
+      ),
+    ),
+  ]);
+  const claimed = outcomes.filter((outcome) => outcome.claimed).map((outcome) => outcome.workspaceId);
+  const deletes = await count(context, "workspace_builds where transition = 'delete'");
+  assert.equal(
+    await count(context, "workspace_builds where transition = 'delete' and workspace_id = any($1)", [claimed]),
+    0,
+  );
+  assert.ok(claimed.length + deletes <= 30);
+});
+
+it("claims that share a transaction each keep to their own pool, name, parameters and age limit", async (t) => {
+  const context = await givenContext(t);
+  const [first, second] = [
+    await givenReadyPool(t, context, { desired: 3 }),
+    await givenReadyPool(t, context, { desired: 3 }),
+  ];
+  const [askFirst, askSecond] = [await asking(context, first), await asking(context, second)];
+  const parameters = (value: string) => [{ name: "region", value }];
+  const outcomes = await Promise.all([
+    askFirst({ name: "a", parameters: parameters("eu") }),
+    askSecond({ name: "b", parameters: parameters("us"), ttlMs: 60_000 }),
+    askFirst({ name: "a" }).catch((error: unknown) => error),
+    askFirst({ name: "c", parameters: parameters("asia") }),
+  ]);
+  const conflict = outcomes.filter((outcome) => outcome instanceof ProblemError && outcome.kind === "conflict");
+  assert.equal(conflict.length, 1, "two claims for one name are one workspace and one conflict");
+  const { rows } = await context.pool.query(
+    `select w.name, w.template_id = $1 as first, w.ttl, p.value as region
+     from workspaces w left join workspace_build_parameters p on p.workspace_build_id = w.latest_build_id
+     where w.owner_id <> $2 and w.name in ('b', 'c') order by w.name`,
+    [first.templateId, PREBUILDS_SYSTEM_USER_ID],
+  );
+  assert.deepEqual(rows, [
+    { name: "b", first: false, ttl: "60000000000", region: "us" },
+    { name: "c", first: true, ttl: null, region: "asia" },
+  ]);
+  assert.equal(await count(context, "workspaces where owner_id <> $1", [PREBUILDS_SYSTEM_USER_ID]), 3);
+});
