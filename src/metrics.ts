@@ -33,9 +33,13 @@ export function createMetrics(context: Pick<Context, "pool" | "clock" | "poolSet
       this.set({ use: "waited_for" }, waitingCount);
     },
   });
+  const pools = createPoolMetrics(registry, context);
   return {
-    pools: createPoolMetrics(registry, context),
-    text: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    pools,
+    text: async () => ({
+      contentType: registry.contentType,
+      body: `${await pools.text()}\n${await registry.metrics()}`,
+    }),
     observeProcess({ isLeader, runningBuilds }) {
       new Gauge({
         name: "prebuildd_leader",

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Context } from "../context.ts";
 import type { MissReason } from "./claim-store.ts";
 import { type PoolCounters, readCounters } from "./counters-store.ts";
@@ -9,6 +9,8 @@ const POOL = ["template_name", "preset_name", "organization_name"] as const;
 export type PoolMetrics = {
   /** Reads the pools and replaces all values at once; when that fails the old values and their time stay. */
   refresh(): Promise<void>;
+  /** The values of the pools as Prometheus reads them: written once per refresh, however many pools and scrapes. */
+  text(): Promise<string>;
   observePass(seconds: number, result: PassResult | "failed"): void;
   observeCreate(seconds: number, missReason: MissReason | null): void;
 };
@@ -18,9 +20,11 @@ export function createPoolMetrics(
   registry: Registry,
   context: Pick<Context, "pool" | "clock" | "poolSettings">,
 ): PoolMetrics {
+  const values = new Registry();
+  let written: string | undefined;
   const registers = [registry];
-  const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: POOL, registers });
-  const counter = (name: string, help: string) => new Counter({ name, help, labelNames: POOL, registers });
+  const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: POOL, registers: [values] });
+  const counter = (name: string, help: string) => new Counter({ name, help, labelNames: POOL, registers: [values] });
 
   const desired = gauge("coderd_prebuilt_workspaces_desired", "How many prebuilds the pool should have now.");
   const running = gauge(
@@ -37,7 +41,7 @@ export function createPoolMetrics(
   const lastUpdated = new Gauge({
     name: "coderd_prebuilt_workspaces_metrics_last_updated",
     help: "When the values of the pools were last read, in unix seconds; 0 means not yet.",
-    registers,
+    registers: [values],
   });
   const passDuration = new Histogram({
     name: "coderd_prebuilds_reconciliation_duration_seconds",
@@ -86,10 +90,11 @@ export function createPoolMetrics(
   return {
     async refresh() {
       const now = context.clock.now();
-      const pools = await planPools(context);
-      const counters = await readCounters(context.pool);
+      const [pools, counters] = await Promise.all([planPools(context), readCounters(context.pool)]);
       publish(pools, counters, now);
+      written = await values.metrics();
     },
+    text: async () => written ?? values.metrics(),
     observePass(seconds, result) {
       passDuration.observe(seconds);
       passes.inc({ result: result === "failed" ? "failed" : result.failures > 0 ? "partial" : "ok" });

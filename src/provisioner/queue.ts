@@ -89,7 +89,8 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
         [WORK.readiness, WORK.deadReadiness],
       ] as const) {
         const options = deadLetter === undefined ? OPTIONS : { ...OPTIONS, deadLetter };
-        await boss.createQueue(kind, options);
+        // A table of its own has fewer indexes to keep, which every claim and every filling of a pool feels.
+        await boss.createQueue(kind, { ...options, partition: true });
         // A queue that is there already keeps the options of the version that made it.
         await boss.updateQueue(kind, options);
       }

@@ -108,7 +108,8 @@ export const workspaceBuilds = pgTable(
     deadline: instant("deadline"),
     maxDeadline: instant("max_deadline"),
     dailyCost: integer("daily_cost").notNull().default(0),
-    templateVersionPresetId: uuid("template_version_preset_id").references(() => templateVersionPresets.id),
+    /** The workspace's own key to its preset keeps the preset; see provisioner_jobs for why there is none here. */
+    templateVersionPresetId: uuid("template_version_preset_id"),
   },
   (t) => [
     uniqueIndex("workspace_builds_workspace_id_build_number_unique").on(t.workspaceId, t.buildNumber),
