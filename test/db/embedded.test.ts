@@ -180,7 +180,7 @@ test("a data directory with a path longer than any socket's may be works", async
 });
 
 test("root in a directory that only root may enter gets a server, with its data elsewhere", {
-  skip: process.getuid?.() !== 0,
+  skip: process.getuid?.() !== 0 && "only root can be kept out by nobody but itself: run the tests as root",
 }, async (t) => {
   const closed = await mkdtemp(join(await fastDirectory(), "embedded-"));
   t.after(() => rm(closed, { recursive: true, force: true }));

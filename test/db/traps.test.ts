@@ -92,7 +92,7 @@ test("connections that die while idle or in use are logged and do not end the pr
   await other.query("select pg_terminate_backend(pid) from unnest($1::int[]) pid", [pids]);
   await waitFor(
     "both losses to be logged",
-    () => /was lost/.test(lines.join("")) && /while in use/.test(lines.join("")),
+    () => /while idle/.test(lines.join("")) && /while in use/.test(lines.join("")),
   );
   await assert.rejects(busy.query("select 1"));
   busy.release(true);

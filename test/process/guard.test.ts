@@ -105,7 +105,9 @@ test("a command that does not exist ends with 127 and says so, and a missing dir
   await assert.rejects(lost.exited, /cannot start true in \/no\/such\/directory/);
 });
 
-test("a guarded command does not inherit the pipe that guards it", { skip: process.platform !== "linux" }, async () => {
+test("a guarded command does not inherit the pipe that guards it", {
+  skip: process.platform !== "linux" && "looks at processes through /proc, which only Linux has",
+}, async () => {
   const inherited = new Set((await runPlain("ls /proc/self/fd")).trim().split("\n"));
   const guarded = (await runShell("ls /proc/self/fd")).stdout.trim().split("\n");
   assert.deepEqual(
@@ -131,7 +133,7 @@ test("what a command leaves running in its group is killed when the command ends
 });
 
 test("a process that left the group lives on and may keep the output open", {
-  skip: process.platform !== "linux",
+  skip: process.platform !== "linux" && "looks at processes through /proc, which only Linux has",
 }, async () => {
   const child = spawnGuarded("/bin/sh", ["-c", "setsid sh -c 'echo $$; exec sleep 1000' & read -r _"], {
     onOrphaned: "SIGKILL",
@@ -145,7 +147,9 @@ test("a process that left the group lives on and may keep the output open", {
   process.kill(sleeper, "SIGKILL");
 });
 
-test("nothing of the guard is left when the command has ended", { skip: process.platform !== "linux" }, async () => {
+test("nothing of the guard is left when the command has ended", {
+  skip: process.platform !== "linux" && "looks at processes through /proc, which only Linux has",
+}, async () => {
   await Promise.all(Array.from({ length: 5 }, () => runShell("exit 0")));
   await waitFor("the watchers' end", () => childrenOfThisProcess().length === 0);
 });
@@ -165,7 +169,9 @@ test("kill -9 of the parent lets a command that is guarded with SIGINT shut down
   assert.equal((await lines.next()).done, true);
 });
 
-test("kill -9 of the parent leaves no watcher behind", { skip: process.platform !== "linux" }, async (t) => {
+test("kill -9 of the parent leaves no watcher behind", {
+  skip: process.platform !== "linux" && "looks at processes through /proc, which only Linux has",
+}, async (t) => {
   const watchers = () => watcherGroups().size;
   const before = watchers();
   const { pids } = await killedParentOf(t, "SIGKILL", "echo $$; sleep 1000");

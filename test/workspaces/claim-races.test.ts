@@ -93,14 +93,15 @@ it("claims that share a transaction each keep to their own pool, name, parameter
   ];
   const [askFirst, askSecond] = [await asking(context, first), await asking(context, second)];
   const parameters = (value: string) => [{ name: "region", value }];
-  const outcomes = await Promise.all([
+  const outcomes = await Promise.allSettled([
     askFirst({ name: "a", parameters: parameters("eu") }),
     askSecond({ name: "b", parameters: parameters("us"), ttlMs: 60_000 }),
-    askFirst({ name: "a" }).catch((error: unknown) => error),
+    askFirst({ name: "a" }),
     askFirst({ name: "c", parameters: parameters("asia") }),
   ]);
-  const conflict = outcomes.filter((outcome) => outcome instanceof ProblemError && outcome.kind === "conflict");
-  assert.equal(conflict.length, 1, "two claims for one name are one workspace and one conflict");
+  const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+  assert.equal(refused.length, 1, "two claims for one name are one workspace and one conflict");
+  assert.ok(refused[0] instanceof ProblemError && refused[0].kind === "conflict");
   const { rows } = await context.pool.query(
     `select w.name, w.template_id = $1 as first, w.ttl, p.value as region
      from workspaces w left join workspace_build_parameters p on p.workspace_build_id = w.latest_build_id
