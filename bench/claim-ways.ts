@@ -61,6 +61,7 @@ const ideal =
 function statement({ pool }: Context, world: World): ClaimOnce {
   const claim = createBatcher<Claim, string | undefined>({
     ...CLAIM_BATCHES,
+    isItemsFault: () => false,
     async work(claims) {
       const values = claimParameters(claims, new Date());
       const { rows } = await pool.query<{ id: string; n: number }>(query("claim-only", CLAIM_ONLY, values));

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
@@ -85,6 +85,7 @@ export const uniqueName = () => `bench-${randomBytes(9).toString("hex")}`;
 async function startServer(stack: AsyncDisposableStack): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), "prebuildd-bench-"));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  await chmod(dataDir, 0o755); // as root, the server's own user must be able to enter it
   const log = createLogger("warn", process.stderr);
   return stack.use(await startEmbeddedPostgres({ dataDir, log })).url;
 }

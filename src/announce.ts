@@ -10,6 +10,7 @@ const TELL_EACH = 10;
 /** Tells a person what passes do: each pool as it fills, and once that all are full and how to claim one. */
 export function createAnnouncer(log: Logger, access: { readonly url: string; readonly dataDir: string | undefined }) {
   const progress = createProgress();
+  const backingOff = new Map<string, string>();
   let greeted = false;
 
   return {
@@ -30,9 +31,28 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
           log.info({ pool, wanted, building, ready }, text);
         }
       }
+      tellBackoffs(result);
       greet(result);
     },
   };
+
+  /** A pool that backs off does so in every pass; it is told when that begins and when it is prolonged. */
+  function tellBackoffs({ results }: PassResult): void {
+    const still = new Map<string, string>();
+    for (const { pool, action } of results) {
+      if (action.kind !== "backoff") continue;
+      const until = action.until.toISOString();
+      still.set(pool.id, until);
+      if (backingOff.get(pool.id) === until) continue;
+      const name = `${pool.templateName}/${pool.presetName}`;
+      log.warn(
+        { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName, until },
+        `pool ${name}: no creations until ${until}, because builds failed`,
+      );
+    }
+    backingOff.clear();
+    for (const [id, until] of still) backingOff.set(id, until);
+  }
 
   function greet({ pools }: PassResult): void {
     const full = pools.filter(({ plan }) => plan.state.desired > 0);

@@ -119,6 +119,15 @@ function refuseNewer(status: MigrationStatus): void {
   );
 }
 
+/** @throws ProblemError for a server that is too old, by its `server_version_num`. */
+export function refuseOldServer(version: number): void {
+  if (version >= MINIMUM_SERVER_VERSION) return;
+  throw new ProblemError(
+    "unavailable",
+    `the database runs PostgreSQL ${Math.floor(version / 10_000)}; prebuildd needs version 15 or newer`,
+  );
+}
+
 async function withMigrationLock<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   return withClient(url, async (client) => {
     // Through a pooler the lock would stay behind on the pooler's own connection and stop everybody after us.
@@ -126,13 +135,7 @@ async function withMigrationLock<T>(url: string, work: (client: pg.Client) => Pr
     const { rows } = await client.query<{ version: number }>(
       "select current_setting('server_version_num')::int as version",
     );
-    const version = rows[0]?.version ?? 0;
-    if (version < MINIMUM_SERVER_VERSION) {
-      throw new ProblemError(
-        "unavailable",
-        `the database runs PostgreSQL ${Math.floor(version / 10_000)}; prebuildd needs version 15 or newer`,
-      );
-    }
+    refuseOldServer(rows[0]?.version ?? 0);
     await client.query("select pg_advisory_lock(hashtextextended('prebuildd:migrate', 0))");
     return work(client);
   });

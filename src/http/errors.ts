@@ -42,7 +42,7 @@ const UNAVAILABLE_CODE = new Set([
 ]);
 /** pg throws these without a code. */
 const UNAVAILABLE_MESSAGE =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end)/;
+  /^(Query read timeout|Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end)/;
 
 /** Whether the request failed because the database could not be reached, in which case trying again may help. */
 export function isDatabaseUnavailable(error: unknown): boolean {
@@ -111,7 +111,9 @@ export function answerTo(error: unknown, requestId: string): { status: number; b
 /** Answers a failed request, and logs what a person other than the caller has to look at. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { status, body } = answerTo(error, request.id);
-  if (status >= 500) request.log.error({ err: error, status }, "request failed");
+  // "Not now" is an answer, not a failure of ours: no stack is needed to act on it.
+  if (status === 503) request.log.warn({ status, problem: body.message, detail: body.detail }, "request refused");
+  else if (status >= 500) request.log.error({ err: error, status }, "request failed");
   if (status === 401) reply.header("www-authenticate", "Bearer");
   reply.status(status).send(body);
 }

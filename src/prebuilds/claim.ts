@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { type Batcher, createBatcher } from "../batch.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
+import { databaseErrorOf } from "../errors.ts";
 import { type BuildQueue, PRIORITY, WORK } from "../provisioner/queue.ts";
 import { type Claim, type Claimed, claimPrebuilds } from "./claim-store.ts";
 
@@ -9,6 +10,9 @@ import { type Claim, type Claimed, claimPrebuilds } from "./claim-store.ts";
  * than this would keep the first of its claims waiting for the last.
  */
 export const CLAIM_BATCHES = { lanes: 2, largest: 100 } as const;
+
+/** Constraint violations and deadlocks come from what a claim asks for; a database that is away fails all alike. */
+const isItemsFault = (error: unknown) => /^(23|40)/.test(databaseErrorOf(error)?.code ?? "");
 
 /** Claims a prebuild; undefined when none can be claimed. */
 export type ClaimPrebuild = Batcher<Claim, Claimed | undefined>;
@@ -21,6 +25,7 @@ export type ClaimPrebuild = Batcher<Claim, Claimed | undefined>;
 export function createClaimer({ pool, queue }: { pool: pg.Pool; queue: BuildQueue }): ClaimPrebuild {
   return createBatcher({
     ...CLAIM_BATCHES,
+    isItemsFault,
     work: (claims) =>
       withTransaction(pool, BEGIN.readWrite, async (client) => {
         const results = await claimPrebuilds(client, claims);

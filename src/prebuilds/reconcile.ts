@@ -44,12 +44,7 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
         results.push({ pool, ...result });
         const fields = { kind: action.kind, reason: action.reason, count: result.done };
         const name = `${pool.templateName}/${pool.presetName}`;
-        if (action.kind === "backoff") {
-          const until = action.until.toISOString();
-          log.warn({ ...fields, until }, `pool ${name}: no creations until ${until}, because builds failed`);
-        } else if (result.done > 0) {
-          log.info(fields, `pool ${name}: ${action.kind} ${result.done} (${action.reason})`);
-        }
+        if (result.done > 0) log.info(fields, `pool ${name}: ${action.kind} ${result.done} (${action.reason})`);
       } catch (err) {
         failures += 1;
         log.error({ err, kind: action.kind, reason: action.reason }, "pool action failed; the next pass tries again");

@@ -12,6 +12,8 @@ export type GuardOptions = {
   readonly gid?: number;
   /** What the command's process group gets when this process dies, however it dies. */
   readonly onOrphaned: "SIGKILL" | "SIGINT";
+  /** A directory that is removed when this process dies while the command runs. */
+  readonly removeWhenOrphaned?: string;
   /** A file descriptor for stdout and stderr; without it they are the handle's streams. */
   readonly outputTo?: number;
 };
@@ -34,7 +36,7 @@ export type GuardedProcess = {
 
 const SHELL = "/bin/sh";
 /** Learns the group's id, then waits for the end of its input: the kernel closes the pipe when its parent dies. */
-const WATCHER = 'read -r group || exit 0; read -r _; kill "-$0" "-$group"';
+const WATCHER = 'read -r group || exit 0; read -r _; kill "-$0" "-$group"; [ -z "$1" ] || rm -rf -- "$1"';
 /** Holds the command back until the watcher knows its group, so that no moment is unguarded; keeps its own pid. */
 const GATE = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
 /** How long output may stay open after the command's end before whoever still holds it is ignored. */
@@ -49,12 +51,16 @@ const DRAIN_MS = 2_000;
  * A command that does not exist ends with code 127, one that cannot be executed with 126, as in a shell.
  */
 export function spawnGuarded(command: string, args: readonly string[], options: GuardOptions): GuardedProcess {
-  const watcher = spawn(SHELL, ["-c", WATCHER, options.onOrphaned.replace("SIG", "")], {
-    cwd: "/",
-    env: {},
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
+  const watcher = spawn(
+    SHELL,
+    ["-c", WATCHER, options.onOrphaned.replace("SIG", ""), options.removeWhenOrphaned ?? ""],
+    {
+      cwd: "/",
+      env: {},
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+    },
+  );
   ignoreErrors(watcher, watcher.stdin);
   if (watcher.pid === undefined) throw new Error(`cannot start ${command}: no more processes or files can be opened`);
   const output = options.outputTo ?? "pipe";

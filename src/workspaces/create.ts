@@ -30,7 +30,7 @@ export type CreateWorkspaceInput = {
   readonly automaticUpdates: "always" | "never";
   /** How long to wait for a prebuild when none is ready, in milliseconds. */
   readonly waitMs: number;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted, with the error to answer with, when nobody waits for the answer any more: nothing is created then. */
   readonly signal?: AbortSignal;
 };
 
@@ -64,8 +64,7 @@ export async function createWorkspace(context: Context, input: CreateWorkspaceIn
       return outcome;
     }
     await delay(Math.min(LOOK_AGAIN_MS, Math.max(deadline - performance.now(), 0)));
-    if (input.signal?.aborted)
-      throw new ProblemError("unavailable", "the wait for a prebuild was given up; nothing was created");
+    input.signal?.throwIfAborted();
   }
 }
 
@@ -93,9 +92,10 @@ async function tryOnce(
 ): Promise<CreateOutcome | undefined> {
   const workspace = describe(input, target, preset, context.clock.now());
   try {
-    const claimed = await tryClaim(context, target, preset, workspace);
+    const claimed = await tryClaim(context, target, preset, workspace, input.signal);
     if (claimed.workspaceId !== undefined) return { workspaceId: claimed.workspaceId, claimed: true, missReason: null };
     if (patient && isPassing(claimed.missReason)) return undefined;
+    input.signal?.throwIfAborted();
     const workspaceId = await buildAnew(context, workspace);
     return { workspaceId, claimed: false, missReason: claimed.missReason };
   } catch (error) {
@@ -115,12 +115,13 @@ async function tryClaim(
   target: CreateTarget,
   preset: TargetPreset | undefined,
   workspace: NewWorkspace,
+  signal: AbortSignal | undefined,
 ): Promise<{ workspaceId: string } | { workspaceId?: undefined; missReason: MissReason }> {
   if (!preset) return { missReason: "no_preset" };
   if (!target.versionActive) return { missReason: "inactive_version" };
   if (preset.desiredInstances === null) return { missReason: "no_pool" };
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
-  const claimed = await context.claimPrebuild(claim);
+  const claimed = await context.claimPrebuild(claim, signal);
   if (claimed) return { workspaceId: claimed.workspaceId };
   return { missReason: (await hasUnready(context.pool, preset.id)) ? "not_ready" : "pool_empty" };
 }

@@ -30,6 +30,9 @@ const waitQuery = z.object({
     .describe("how many seconds to wait for a prebuild before building a new workspace"),
 });
 
+/** The answer to a request that is not worth going on with, because its caller has gone or the daemon stops. */
+const givenUp = () => new ProblemError("unavailable", "the request was given up; no workspace was created");
+
 /** Turns whom a workspace belongs to into what access is decided on. */
 export function workspaceResource(row: WorkspaceOwnership | undefined): Resource | undefined {
   return row && { type: "workspace", id: row.id, organizationId: row.organization_id, ownerId: row.owner_id };
@@ -41,7 +44,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
 
   // Whoever waits for a prebuild must not hold up the end of the daemon, nor get one after having gone away.
   const closing = new AbortController();
-  app.addHook("preClose", async () => closing.abort());
+  app.addHook("preClose", async () => closing.abort(givenUp()));
 
   const byId = async (request: FastifyRequest) => workspaceResource(await findOwnership(pool, pathPart(request, "id")));
 
@@ -105,7 +108,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
       const { body } = request;
       const { organizationId, ownerId } = await memberOf(request);
       const gone = new AbortController();
-      reply.raw.once("close", () => gone.abort());
+      reply.raw.once("close", () => gone.abort(givenUp()));
       const outcome = await createWorkspace(context, {
         organizationId,
         ownerId,

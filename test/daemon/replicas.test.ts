@@ -24,10 +24,7 @@ async function twoReplicas(t: TestContext): Promise<{ leader: DaemonProcess; sta
 it("of two replicas exactly one leads, and when it is told to stop the other leads within a second", async (t) => {
   const { leader, standby } = await twoReplicas(t);
   leader.child.kill("SIGTERM");
-  await leader.logged("this replica no longer leads");
-  const before = performance.now();
   await waitFor("the standby to lead", () => leads(standby), { timeoutMs: 1_000, intervalMs: 5 });
-  assert.ok(performance.now() - before < 1_000);
   assert.deepEqual(await leader.exited(), { code: 0, signal: null });
 });
 

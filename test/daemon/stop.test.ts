@@ -78,7 +78,7 @@ it("when a worker is killed in the middle of a build, another one finishes it an
   const { url, pool } = await createTestDatabase(t);
   const template = await givenCommandPool(t, pool, {
     start:
-      'echo $$ >> $TEST_DIR/pids; mkdir -p "$TEST_DIR/workspaces/$PREBUILDD_WORKSPACE_ID"; [ $(wc -l < $TEST_DIR/pids) -gt 1 ] || sleep 600',
+      'pwd >> $TEST_DIR/scratch; echo $$ >> $TEST_DIR/pids; mkdir -p "$TEST_DIR/workspaces/$PREBUILDD_WORKSPACE_ID"; [ $(wc -l < $TEST_DIR/pids) -gt 1 ] || sleep 600',
   });
   const env = { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "1" };
   const first = await startProcess(t, ["run"], { env });
@@ -90,6 +90,8 @@ it("when a worker is killed in the middle of a build, another one finishes it an
   const pids = (await readFile(`${template.testDir}/pids`, "utf8")).trim().split("\n");
   assert.equal(pids.length, 2);
   await waitFor("the first worker's executable to be gone", () => !existsSync(`/proc/${pids[0]}/cwd`) || undefined);
+  const scratch = (await readFile(`${template.testDir}/scratch`, "utf8")).trim().split("\n");
+  await waitFor("both scratch directories to be gone", () => !scratch.some((path) => existsSync(path)) || undefined);
   const { rows } = await pool.query<{ id: string }>("select id from workspaces where not deleted");
   assert.deepEqual(
     await readdir(`${template.testDir}/workspaces`),

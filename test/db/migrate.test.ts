@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type TestContext, test } from "node:test";
 import type pg from "pg";
 import journal from "../../drizzle/meta/_journal.json" with { type: "json" };
-import { MIGRATIONS, migrateDown, migrateUp, migrationStatus } from "../../src/db/migrate.ts";
+import { MIGRATIONS, migrateDown, migrateUp, migrationStatus, refuseOldServer } from "../../src/db/migrate.ts";
 import { QUEUE_SCHEMA } from "../../src/db/queue-schema.ts";
 import { ProblemError, UsageError } from "../../src/errors.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
@@ -183,4 +183,9 @@ test("the system user cannot be undone while prebuilt workspaces exist, and then
   });
   assert.deepEqual(await readCatalogue(pool), before);
   assert.ok((await migrationStatus(url)).migrations.every((migration) => migration.applied));
+});
+
+test("a server that is too old is refused with its version and the one that is needed", () => {
+  assert.throws(() => refuseOldServer(140_012), /runs PostgreSQL 14; prebuildd needs version 15 or newer/);
+  refuseOldServer(150_000);
 });

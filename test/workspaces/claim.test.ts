@@ -171,7 +171,7 @@ it("a request that waits and is given up creates nothing", async (t) => {
   const ask = await asking(context, pool);
   const caller = new AbortController();
   const answer = ask({ waitMs: 60_000, signal: caller.signal });
-  caller.abort();
+  caller.abort(new Error("the caller has given up"));
   await assert.rejects(answer, /given up/);
   assert.equal(await count(context, "workspaces"), 0);
 });

@@ -54,7 +54,13 @@ export async function runExecutable(options: RunOptions): Promise<Outcome> {
   if (problem !== undefined) return { kind: "not_started", problem };
   let child: GuardedProcess;
   try {
-    child = spawnGuarded(options.path, [], { cwd: options.cwd, env: options.env, onOrphaned: "SIGKILL" });
+    child = spawnGuarded(options.path, [], {
+      cwd: options.cwd,
+      env: options.env,
+      onOrphaned: "SIGKILL",
+      // It holds the workspace's state; the driver removes it itself while it lives.
+      removeWhenOrphaned: options.cwd,
+    });
   } catch (error) {
     // An environment that is too large for the kernel, for example.
     return { kind: "not_started", problem: `${options.name} could not be started: ${messageOf(error)}` };
