@@ -9,7 +9,7 @@ import {
   insertPrebuilds,
   lockPresetForCreate,
 } from "./action-store.ts";
-import { prebuildName } from "./name.ts";
+import { NAME_BYTES, prebuildNames } from "./name.ts";
 import type { Action } from "./plan.ts";
 import { oldestFresh } from "./state.ts";
 import type { Pool } from "./store.ts";
@@ -49,7 +49,7 @@ async function create(context: Context, pool: Pool, planned: number, target: num
     const members = await countMembers(client, pool.id, oldestFresh(pool, now));
     const count = Math.min(planned, target - members);
     if (count <= 0) return 0;
-    const names = Array.from({ length: count }, () => prebuildName(randomBytes(15)));
+    const names = prebuildNames(count, randomBytes(count * NAME_BYTES));
     const jobIds = await insertPrebuilds(client, pool.id, names, now);
     await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildCreate);
     return jobIds.length;

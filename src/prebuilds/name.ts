@@ -1,7 +1,12 @@
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 
-/** A prebuild's name until somebody claims it: `prebuild-` and 15 letters of base32, from 15 random bytes. */
-export function prebuildName(random: Uint8Array): string {
-  const letters = Array.from(random.subarray(0, 15), (byte) => BASE32[byte & 31]);
-  return `prebuild-${letters.join("")}`;
+/** Random bytes that one name takes. */
+export const NAME_BYTES = 15;
+
+/** What prebuilds are called until somebody claims them: `prebuild-` and 15 letters of base32, one per random byte. */
+export function prebuildNames(count: number, random: Uint8Array): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const bytes = random.subarray(index * NAME_BYTES, (index + 1) * NAME_BYTES);
+    return `prebuild-${Array.from(bytes, (byte) => BASE32[byte & 31]).join("")}`;
+  });
 }
