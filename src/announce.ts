@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { localFiles } from "./local-access.ts";
 import type { Logger } from "./log.ts";
+import { poolName } from "./prebuilds/name.ts";
 import { createProgress } from "./prebuilds/progress.ts";
 import type { PassResult } from "./prebuilds/reconcile.ts";
 
@@ -10,7 +11,7 @@ const TELL_EACH = 10;
 /** Tells a person what passes do: each pool as it fills, and once that all are full and how to claim one. */
 export function createAnnouncer(log: Logger, access: { readonly url: string; readonly dataDir: string | undefined }) {
   const progress = createProgress();
-  const backingOff = new Map<string, string>();
+  let backingOff: ReadonlyMap<string, string> = new Map();
   let greeted = false;
 
   return {
@@ -44,14 +45,12 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
       const until = action.until.toISOString();
       still.set(pool.id, until);
       if (backingOff.get(pool.id) === until) continue;
-      const name = `${pool.templateName}/${pool.presetName}`;
       log.warn(
         { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName, until },
-        `pool ${name}: no creations until ${until}, because builds failed`,
+        `pool ${poolName(pool)}: no creations until ${until}, because builds failed`,
       );
     }
-    backingOff.clear();
-    for (const [id, until] of still) backingOff.set(id, until);
+    backingOff = still;
   }
 
   function greet({ pools }: PassResult): void {

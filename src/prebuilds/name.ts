@@ -1,3 +1,7 @@
+/** What people know a pool by. */
+export const poolName = (pool: { readonly templateName: string; readonly presetName: string }): string =>
+  `${pool.templateName}/${pool.presetName}`;
+
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** Random bytes that one name takes. */

@@ -1,3 +1,4 @@
+import { poolName } from "./name.ts";
 import type { PoolState } from "./state.ts";
 
 type NamedState = {
@@ -21,7 +22,7 @@ export function createProgress(): (pools: readonly NamedState[]) => PoolProgress
     const next = new Map<string, string>();
     for (const { pool, plan } of pools) {
       const progress = {
-        pool: `${pool.templateName}/${pool.presetName}`,
+        pool: poolName(pool),
         wanted: plan.state.desired,
         building: plan.state.starting + (plan.state.actual - plan.state.expired - plan.state.eligible),
         ready: plan.state.eligible,

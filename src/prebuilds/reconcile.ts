@@ -1,5 +1,6 @@
 import type { Context } from "../context.ts";
 import { type ActionResult, executeAction } from "./execute.ts";
+import { poolName } from "./name.ts";
 import { type PresetPlan, planPreset } from "./plan.ts";
 import { type Pool, readSnapshot } from "./store.ts";
 
@@ -43,8 +44,8 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
         const result = await executeAction(context, pool, action, plan.state.desired);
         results.push({ pool, ...result });
         const fields = { kind: action.kind, reason: action.reason, count: result.done };
-        const name = `${pool.templateName}/${pool.presetName}`;
-        if (result.done > 0) log.info(fields, `pool ${name}: ${action.kind} ${result.done} (${action.reason})`);
+        const what = `${action.kind} ${result.done} (${action.reason})`;
+        if (result.done > 0) log.info(fields, `pool ${poolName(pool)}: ${what}`);
       } catch (err) {
         failures += 1;
         log.error({ err, kind: action.kind, reason: action.reason }, "pool action failed; the next pass tries again");

@@ -121,8 +121,9 @@ export function createBuildRunner(
   async function release(job: JobDetails, state: Buffer | null): Promise<void> {
     const now = clock.now();
     await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      // Like an outcome, the state may only be written by the worker that has the job.
+      if (!(await releaseJob(client, job.jobId, workerId, now))) return;
       await saveBuildOutcome(client, { buildId: job.request.buildId, state, now });
-      await releaseJob(client, job.jobId, workerId, now);
     });
   }
 

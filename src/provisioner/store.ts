@@ -122,14 +122,15 @@ export async function endJob(
 
 /**
  * Lets go of a job that this worker gives up. It stays begun, for something may exist by now that only its template can
- * remove.
+ * remove. False when it is no longer this worker's.
  */
-export async function releaseJob(client: Queryable, jobId: string, workerId: string, now: Date): Promise<void> {
-  await client.query(
+export async function releaseJob(client: Queryable, jobId: string, workerId: string, now: Date): Promise<boolean> {
+  const { rowCount } = await client.query(
     `update provisioner_jobs set worker_id = null, updated_at = $3
      where id = $1 and worker_id = $2 and completed_at is null`,
     [jobId, workerId, now],
   );
+  return rowCount === 1;
 }
 
 /**

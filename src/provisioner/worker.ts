@@ -33,21 +33,28 @@ const READINESS_CONCURRENCY = 16;
 
 type Running = { readonly item: WorkItem; readonly abort: AbortController; readonly ended: Promise<void> };
 
+/** One kind of work: how much of it runs at once, how it is run, and what of it is running. */
+type Lane = {
+  readonly kind: WorkKind;
+  readonly limit: number;
+  run(item: WorkItem, signal: AbortSignal): Promise<void>;
+  readonly running: Map<string, Running>;
+};
+
 /** Takes work from the queue and runs it, as much at once as it is allowed to. */
 export function startWorker(context: Context, options: WorkerOptions): Worker {
   const workerId = randomUUID();
   const log = context.log.child({ worker: workerId });
   const runner: BuildRunner = createBuildRunner({ ...context, log }, { ...options, workerId });
-  const lanes = [
-    { kind: WORK.build, limit: options.concurrency, run: runner.run, running: new Map<string, Running>() },
-    {
-      kind: WORK.readiness,
-      // A replica without builds runs nothing of a template, and asking for readiness does.
-      limit: options.concurrency > 0 ? READINESS_CONCURRENCY : 0,
-      run: (item: WorkItem, signal: AbortSignal) => runReadiness(context, runner, item, signal),
-      running: new Map<string, Running>(),
-    },
-  ];
+  const builds: Lane = { kind: WORK.build, limit: options.concurrency, run: runner.run, running: new Map() };
+  const readiness: Lane = {
+    kind: WORK.readiness,
+    // A replica without builds runs nothing of a template, and asking for readiness does.
+    limit: options.concurrency > 0 ? READINESS_CONCURRENCY : 0,
+    run: (item, signal) => runReadiness(context, runner, item, signal),
+    running: new Map(),
+  };
+  const lanes = [builds, readiness];
   let draining = false;
 
   const looking: Loop = startLoop({ name: "looking for work", intervalMs: POLL_MS, log, work: fill });
@@ -64,7 +71,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     if (options.concurrency > 0) await settleDeadWork(context);
   }
 
-  function begin(lane: (typeof lanes)[number], item: WorkItem): void {
+  function begin(lane: Lane, item: WorkItem): void {
     const same = lane.running.get(item.id);
     if (same) {
       // This process seemed dead for a while, but it still runs what it has now taken again: that simply goes on.
@@ -97,12 +104,12 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       for (const { item } of [...lane.running.values()]) await context.queue.keep(lane.kind, item);
     }
     // Not the queue but the job says whose it is; and the notification of a cancellation may have been lost.
-    const builds = [...(lanes[0]?.running.values() ?? [])].map(({ item }) => item.subjectId);
-    for (const { jobId, reason } of await readInterruptions(context.pool, builds, workerId)) interrupt(jobId, reason);
+    const jobIds = [...builds.running.values()].map(({ item }) => item.subjectId);
+    for (const { jobId, reason } of await readInterruptions(context.pool, jobIds, workerId)) interrupt(jobId, reason);
   }
 
   function interrupt(jobId: string, reason: AbortReason): void {
-    for (const { item, abort } of lanes[0]?.running.values() ?? []) {
+    for (const { item, abort } of builds.running.values()) {
       if (item.subjectId === jobId) abort.abort(reason);
     }
   }
@@ -111,7 +118,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     poke: looking.poke,
     cancel: (jobId) => interrupt(jobId, "canceled"),
     get running() {
-      return lanes[0]?.running.size ?? 0;
+      return builds.running.size;
     },
     idleMs: looking.idleMs,
     async drain(timeoutMs) {
@@ -119,7 +126,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       await looking[Symbol.asyncDispose]();
       const all = lanes.flatMap((lane) => [...lane.running.values()]);
       // Readiness is cheap to begin again elsewhere, so only builds are worth waiting for.
-      for (const { abort } of lanes[1]?.running.values() ?? []) abort.abort("shutdown" satisfies AbortReason);
+      for (const { abort } of readiness.running.values()) abort.abort("shutdown" satisfies AbortReason);
       const patience = setTimeout(() => {
         for (const { abort } of all) abort.abort("shutdown" satisfies AbortReason);
       }, timeoutMs);

@@ -185,3 +185,24 @@ it("two agents that become ready at the same moment make their workspace ready",
   for (const client of clients) client.release();
   assert.equal(await count(context, "workspaces where agents_ready"), 1);
 });
+
+it("a worker that stops writes no state for a build that another one has taken over", async (t) => {
+  const context = await givenContext(t);
+  await givenPool(context, { desired: 1 });
+  await runPass(context, never);
+  let begun = false;
+  const worker = givenWorker(t, context, {
+    driver: givenDriver({
+      build: (_request, { signal }) =>
+        new Promise((resolve) => {
+          begun = true;
+          const stale: BuildResult = { ok: false, state: Buffer.from("stale"), error: "stopped" };
+          signal.addEventListener("abort", () => resolve(stale));
+        }),
+    }),
+  });
+  await waitFor("the build to run", () => begun || undefined);
+  await context.pool.query("update provisioner_jobs set worker_id = gen_random_uuid()");
+  await worker.drain(1);
+  assert.equal(await count(context, "workspace_builds where provisioner_state is not null"), 0);
+});
