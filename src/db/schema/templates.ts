@@ -6,7 +6,9 @@ import {
   check,
   index,
   integer,
+  jsonb,
   pgTable,
+  primaryKey,
   text,
   uniqueIndex,
   uuid,
@@ -89,7 +91,10 @@ export const templateVersions = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },
-  (t) => [uniqueIndex("template_versions_template_id_name_unique").on(t.templateId, t.name)],
+  (t) => [
+    uniqueIndex("template_versions_template_id_name_unique").on(t.templateId, t.name),
+    index("template_versions_organization_id").on(t.organizationId),
+  ],
 );
 
 export const templateVersionPresets = pgTable(
@@ -109,6 +114,12 @@ export const templateVersionPresets = pgTable(
       .$type<"healthy" | "hard_limited" | "validation_failed">()
       .notNull()
       .default("healthy"),
+    /** When the status last changed; null while it never has. */
+    prebuildStatusSince: instant("prebuild_status_since"),
+    /** Why the pool is not healthy, in a sentence; empty when it is. */
+    prebuildStatusDetail: text("prebuild_status_detail").notNull().default(""),
+    /** Builds from before this do not count as failures any more, because somebody has reset the pool. */
+    failuresResetAt: instant("failures_reset_at"),
     schedulingTimezone: text("scheduling_timezone").notNull().default(""),
     isDefault: boolean("is_default").notNull().default(false),
     description: varchar("description", { length: 128 }).notNull().default(""),
@@ -122,6 +133,53 @@ export const templateVersionPresets = pgTable(
       "template_version_presets_status_known",
       sql`${t.prebuildStatus} in ('healthy', 'hard_limited', 'validation_failed')`,
     ),
+  ],
+);
+
+/** Pools that somebody has paused. A pool keeps its name over all versions of its template, and so does its pause. */
+export const poolPauses = pgTable(
+  "pool_pauses",
+  {
+    templateId: uuid("template_id")
+      .notNull()
+      .references(() => templates.id, { onDelete: "cascade" }),
+    presetName: text("preset_name").notNull(),
+    pausedAt: instant("paused_at").notNull(),
+    pausedBy: uuid("paused_by")
+      .notNull()
+      .references(() => users.id),
+  },
+  (t) => [primaryKey({ name: "pool_pauses_pkey", columns: [t.templateId, t.presetName] })],
+);
+
+/** The parameters that a template version declares; a version that declares none takes any. */
+export const templateVersionParameters = pgTable(
+  "template_version_parameters",
+  {
+    templateVersionId: uuid("template_version_id")
+      .notNull()
+      .references(() => templateVersions.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    displayOrder: integer("display_order").notNull().default(0),
+    displayName: text("display_name").notNull().default(""),
+    description: text("description").notNull().default(""),
+    type: text("type").$type<"string" | "number" | "bool" | "list(string)">().notNull().default("string"),
+    mutable: boolean("mutable").notNull().default(true),
+    /** A value must be given by whoever builds, because there is no default. */
+    required: boolean("required").notNull().default(true),
+    defaultValue: text("default_value").notNull().default(""),
+    /** The only values that are allowed; empty means any. */
+    options: jsonb("options").$type<{ readonly name: string; readonly value: string }[]>().notNull().default([]),
+    /** Empty means any text. */
+    validationRegex: text("validation_regex").notNull().default(""),
+    validationMin: integer("validation_min"),
+    validationMax: integer("validation_max"),
+    /** What to say when the regular expression does not match; empty means a sentence of our own. */
+    validationError: text("validation_error").notNull().default(""),
+  },
+  (t) => [
+    primaryKey({ name: "template_version_parameters_pkey", columns: [t.templateVersionId, t.name] }),
+    check("template_version_parameters_type_known", sql`${t.type} in ('string', 'number', 'bool', 'list(string)')`),
   ],
 );
 

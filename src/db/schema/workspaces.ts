@@ -75,8 +75,11 @@ export const workspaces = pgTable(
         sql`${ownedByPrebuilds} and agents_ready and latest_transition = 'start' and latest_job_status = 'succeeded'`,
       ),
     index("workspaces_prebuild_history").on(t.presetId, t.createdAt).where(sql`${t.createdAsPrebuild}`),
+    index("workspaces_prebuilds_failed")
+      .on(t.presetId)
+      .where(sql`${ownedByPrebuilds} and latest_job_status = 'failed'`),
     index("workspaces_prebuild_failures")
-      .on(t.createdAt)
+      .on(t.presetId, t.createdAt)
       .where(sql`${t.createdAsPrebuild} and prebuild_outcome = 'failed'`),
     check("workspaces_automatic_updates_known", sql`${t.automaticUpdates} in ('always', 'never')`),
   ],
