@@ -28,7 +28,13 @@ export async function openBench(stack: AsyncDisposableStack, databaseUrl: string
   await queue.start();
   const wake = createWake(pool, silent);
   stack.defer(() => wake.settled());
-  const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
+  const poolSettings = {
+    backoffIntervalMs: 60_000,
+    backoffLookbackMs: 3_600_000,
+    failureHardLimit: 3,
+    failedRetentionMs: 3_600_000,
+    maxInFlight: 0,
+  };
   const claimPrebuild = createClaimer({ pool, queue });
   return { url, context: { pool, queue, wake, clock: systemClock, log: silent, poolSettings, claimPrebuild } };
 }

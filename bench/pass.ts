@@ -1,4 +1,4 @@
-import { planPreset } from "../src/prebuilds/plan.ts";
+import { planPresets } from "../src/prebuilds/plan.ts";
 import { runPass } from "../src/prebuilds/reconcile.ts";
 import { readSnapshot } from "../src/prebuilds/store.ts";
 import { type Bench, countQueries } from "./environment.ts";
@@ -56,7 +56,7 @@ export async function benchPass(
 /** The time of the part that only decides. */
 async function planOnly({ pool, clock, poolSettings }: Bench["context"]): Promise<number> {
   const now = clock.now();
-  const pools = await readSnapshot(pool, now, poolSettings.backoffLookbackMs);
-  const { ms } = await timed(async () => pools.map((preset) => planPreset(preset, poolSettings, now)));
+  const { pools } = await readSnapshot(pool, now, poolSettings);
+  const { ms } = await timed(async () => planPresets(pools, poolSettings, now));
   return ms;
 }

@@ -7,7 +7,7 @@ export type Target = { readonly text: string; readonly met: boolean };
 export type Row = {
   readonly name: string;
   readonly value: Spread;
-  readonly unit: "ms" | "per s";
+  readonly unit: "ms" | "per s" | "MB";
   /** The figure divided by the baseline's; the baseline itself has none. */
   readonly ratio?: Spread;
   readonly details?: string;
@@ -33,7 +33,7 @@ export function formatTable({ title, baseline, rows }: Table): string {
   const heading = ["", "median", "min–max", "ratio", "min–max", "", "target"];
   const lines = rows.map((row) => [
     row.name,
-    `${short(row.value.median)} ${row.unit === "per s" ? "/s" : "ms"}`,
+    `${short(row.value.median)} ${row.unit === "per s" ? "/s" : row.unit}`,
     `${short(row.value.min)}–${short(row.value.max)}`,
     row.ratio ? short(row.ratio.median) : "",
     row.ratio ? `${short(row.ratio.min)}–${short(row.ratio.max)}` : "",

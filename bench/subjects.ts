@@ -1,4 +1,5 @@
 import { benchClaim } from "./claim.ts";
+import { benchDecide } from "./decide.ts";
 import type { Bench } from "./environment.ts";
 import { benchFill } from "./fill.ts";
 import { benchPass } from "./pass.ts";
@@ -23,6 +24,13 @@ type Measure = (bench: Bench, options: { readonly quick: boolean }) => Promise<T
 export const SUBJECTS: Readonly<Record<string, Measure>> = {
   pass: (bench, { quick }) =>
     benchPass(bench, quick ? { sizes: [TINY, SMALL], rounds: 2 } : { sizes: [SMALL, MEDIUM, LARGE], rounds: 11 }),
+  decide: (bench, { quick }) =>
+    benchDecide(
+      bench,
+      quick
+        ? { pools: 10, members: 10, size: TINY, rounds: 2 }
+        : { pools: 1_000, members: 20, size: LARGE, rounds: 11 },
+    ),
   claim: (bench, { quick }) =>
     benchClaim(bench, {
       size: quick ? SMALL : LARGE,

@@ -40,7 +40,7 @@ const WORKSPACES = `insert into workspaces (id, created_at, updated_at, owner_id
 export const WORLD: readonly string[] = [
   `truncate workspaces, workspace_builds, workspace_build_parameters, workspace_agents, provisioner_jobs,
     provisioner_job_logs, template_version_preset_prebuild_schedules, template_version_preset_parameters,
-    template_version_presets, templates, template_versions, files`,
+    template_version_presets, template_version_parameters, pool_pauses, templates, template_versions, files`,
   "delete from pgboss.job",
   "delete from api_keys using users u where u.id = user_id and u.username like 'bench-%'",
   "delete from organization_members m using users u where u.id = m.user_id and u.username like 'bench-%'",
@@ -57,8 +57,10 @@ export const WORLD: readonly string[] = [
   `insert into templates (id, organization_id, name, provisioner, active_version_id, created_by)
    select ${id("template", "t")}, ${ORGANIZATION}, 'template-' || t, 'command', ${id("version", "t")}, ${id("user", "1")}
    from ${templates}`,
-  `insert into template_version_presets (id, template_version_id, name, desired_instances, invalidate_after_secs)
-   select ${id("preset", "p")}, ${id("version", templateOf("p"))}, 'preset-' || p, ${setting("members")}, 604800
+  `insert into template_version_presets (id, template_version_id, organization_id, name, desired_instances,
+     invalidate_after_secs)
+   select ${id("preset", "p")}, ${id("version", templateOf("p"))}, ${ORGANIZATION}, 'preset-' || p,
+     ${setting("members")}, 604800
    from generate_series(1, ${setting("pools")}) p`,
   `insert into template_version_preset_parameters (template_version_preset_id, name, value)
    select ${id("preset", "p")}, 'region', 'region-' || p from generate_series(1, ${setting("pools")}) p`,

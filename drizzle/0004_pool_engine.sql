@@ -33,6 +33,9 @@ CREATE TABLE "template_version_parameters" (
 );
 --> statement-breakpoint
 DROP INDEX "workspaces_prebuild_failures";--> statement-breakpoint
+ALTER TABLE "template_version_presets" ADD COLUMN "organization_id" uuid;--> statement-breakpoint
+UPDATE "template_version_presets" p SET "organization_id" = v."organization_id" FROM "template_versions" v WHERE v."id" = p."template_version_id";--> statement-breakpoint
+ALTER TABLE "template_version_presets" ALTER COLUMN "organization_id" SET NOT NULL;--> statement-breakpoint
 ALTER TABLE "template_version_presets" ADD COLUMN "prebuild_status_since" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "template_version_presets" ADD COLUMN "prebuild_status_detail" text DEFAULT '' NOT NULL;--> statement-breakpoint
 ALTER TABLE "template_version_presets" ADD COLUMN "failures_reset_at" timestamp with time zone;--> statement-breakpoint
@@ -40,6 +43,15 @@ ALTER TABLE "site_configs" ADD CONSTRAINT "site_configs_updated_by_users_id_fk" 
 ALTER TABLE "pool_pauses" ADD CONSTRAINT "pool_pauses_template_id_templates_id_fk" FOREIGN KEY ("template_id") REFERENCES "public"."templates"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "pool_pauses" ADD CONSTRAINT "pool_pauses_paused_by_users_id_fk" FOREIGN KEY ("paused_by") REFERENCES "public"."users"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "template_version_parameters" ADD CONSTRAINT "template_version_parameters_template_version_id_template_versions_id_fk" FOREIGN KEY ("template_version_id") REFERENCES "public"."template_versions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "template_versions_organization_id" ON "template_versions" USING btree ("organization_id");--> statement-breakpoint
+CREATE INDEX "template_version_presets_pools" ON "template_version_presets" USING btree ("organization_id") WHERE desired_instances is not null;--> statement-breakpoint
+CREATE INDEX "workspace_agents_starting" ON "workspace_agents" USING btree ("created_at") WHERE "workspace_agents"."lifecycle_state" = 'starting' and not "workspace_agents"."deleted";--> statement-breakpoint
 CREATE INDEX "workspaces_prebuilds_failed" ON "workspaces" USING btree ("preset_id") WHERE owner_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid and not deleted and latest_job_status = 'failed';--> statement-breakpoint
-CREATE INDEX "workspaces_prebuild_failures" ON "workspaces" USING btree ("preset_id","created_at") WHERE "workspaces"."created_as_prebuild" and prebuild_outcome = 'failed';
+CREATE INDEX "workspaces_prebuild_failures" ON "workspaces" USING btree ("preset_id","created_at") WHERE "workspaces"."created_as_prebuild" and prebuild_outcome = 'failed';--> statement-breakpoint
+create function keep_preset_organization() returns trigger language plpgsql as $$
+begin
+  select organization_id into new.organization_id from template_versions where id = new.template_version_id;
+  return new;
+end $$;
+--> statement-breakpoint
+create trigger keep_preset_organization before insert or update of template_version_id on template_version_presets
+  for each row execute function keep_preset_organization();

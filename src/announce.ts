@@ -12,6 +12,7 @@ const TELL_EACH = 10;
 export function createAnnouncer(log: Logger, access: { readonly url: string; readonly dataDir: string | undefined }) {
   const progress = createProgress();
   let backingOff: ReadonlyMap<string, string> = new Map();
+  let paused = false;
   let greeted = false;
 
   return {
@@ -32,10 +33,20 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
           log.info({ pool, wanted, building, ready }, text);
         }
       }
+      tellPause(result);
       tellBackoffs(result);
       greet(result);
     },
   };
+
+  function tellPause({ pause }: PassResult): void {
+    if (pause !== null && !paused) {
+      const since = pause.at.toISOString();
+      log.warn({ by: pause.by, since }, `all pools are paused since ${since}: nothing is created, deleted or canceled`);
+    }
+    if (pause === null && paused) log.info("the pools are no longer paused");
+    paused = pause !== null;
+  }
 
   /** A pool that backs off does so in every pass; it is told when that begins and when it is prolonged. */
   function tellBackoffs({ results }: PassResult): void {

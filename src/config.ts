@@ -62,6 +62,9 @@ const settings = z.object({
   PREBUILDD_RECONCILIATION_INTERVAL: duration({ min: "100ms" }).prefault("1m"),
   PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL: duration({ min: "0" }).prefault("1m"),
   PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK: duration({ min: "1s" }).prefault("1h"),
+  PREBUILDD_FAILURE_HARD_LIMIT: count({ max: 1_000 }).prefault("3"),
+  PREBUILDD_FAILED_RETENTION: duration({ min: "0" }).prefault("1h"),
+  PREBUILDD_MAX_IN_FLIGHT: count({ max: 1_000_000 }).prefault("0"),
   PREBUILDD_METRICS_INTERVAL: duration({ min: "100ms" }).prefault("60s"),
   PREBUILDD_SHUTDOWN_TIMEOUT: duration({ min: "1s" }).prefault("25s"),
 });
@@ -78,6 +81,11 @@ export type Config = {
   readonly reconciliationIntervalMs: number;
   readonly backoffIntervalMs: number;
   readonly backoffLookbackMs: number;
+  /** 0 means that no number of failures stops the creations of a pool. */
+  readonly failureHardLimit: number;
+  readonly failedRetentionMs: number;
+  /** 0 means that any number of prebuilds may be started at once. */
+  readonly maxInFlight: number;
   readonly metricsIntervalMs: number;
   readonly shutdownTimeoutMs: number;
 };
@@ -109,6 +117,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     reconciliationIntervalMs: s.PREBUILDD_RECONCILIATION_INTERVAL,
     backoffIntervalMs: s.PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL,
     backoffLookbackMs: s.PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK,
+    failureHardLimit: s.PREBUILDD_FAILURE_HARD_LIMIT,
+    failedRetentionMs: s.PREBUILDD_FAILED_RETENTION,
+    maxInFlight: s.PREBUILDD_MAX_IN_FLIGHT,
     metricsIntervalMs: s.PREBUILDD_METRICS_INTERVAL,
     shutdownTimeoutMs: s.PREBUILDD_SHUTDOWN_TIMEOUT,
   });

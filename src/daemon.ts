@@ -22,6 +22,7 @@ import { createClaimer } from "./prebuilds/claim.ts";
 import { runPass } from "./prebuilds/reconcile.ts";
 import { createCommandDriver } from "./provisioner/command/driver.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
+import { reapLostWork } from "./provisioner/reaper.ts";
 import { startWorker } from "./provisioner/worker.ts";
 import { createSourceCache } from "./templates/sources.ts";
 import { ensureAdmin } from "./users/store.ts";
@@ -46,8 +47,10 @@ const SHORTEST_STALL_MS = 1_000;
 const SLOW_DATABASE_MS = 60_000;
 /** The leader's connection is tried twice a second; after this long without an answer requests would fail too. */
 const UNREADY_MS = 3_000;
-/** The least time between the starts of two passes: bursts of claims become a handful of passes. */
-const PASS_SPACING_MS = 25;
+/** The least time between the starts of two passes; more while claims keep coming, so that many become a handful. */
+const PASS_SPACING_MS = { least: 25, most: 60 };
+/** How often work is looked for that has fallen out of the queue, and how old it must be. */
+const REAP_MS = 60_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
 const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
 
@@ -73,6 +76,9 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   const poolSettings = {
     backoffIntervalMs: config.backoffIntervalMs,
     backoffLookbackMs: config.backoffLookbackMs,
+    failureHardLimit: config.failureHardLimit,
+    failedRetentionMs: config.failedRetentionMs,
+    maxInFlight: config.maxInFlight,
   };
   const metrics = createMetrics({ pool, clock: systemClock, poolSettings });
   const context: Context = {
@@ -139,6 +145,8 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     }),
   );
 
+  const reap = async (signal: AbortSignal) => void (await reapLostWork(context, { olderThanMs: REAP_MS, signal }));
+
   async function pass(signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     const seconds = () => (performance.now() - startedAt) / 1_000;
@@ -158,14 +166,11 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
       lockName: "prebuildd:leader",
       log,
       async lead(signal) {
-        await using loop = startLoop({
-          name: "the pass over the pools",
-          intervalMs: config.reconciliationIntervalMs,
-          spacingMs: PASS_SPACING_MS,
-          log,
-          work: pass,
-        });
-        passes = loop;
+        await using loops = new AsyncDisposableStack();
+        const intervalMs = config.reconciliationIntervalMs;
+        const spacingMs = PASS_SPACING_MS;
+        passes = loops.use(startLoop({ name: "the pass over the pools", intervalMs, spacingMs, log, work: pass }));
+        loops.use(startLoop({ name: "looking for lost work", intervalMs: REAP_MS, log, work: reap }));
         if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
         passes = undefined;
       },

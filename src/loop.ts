@@ -11,8 +11,12 @@ export type Loop = AsyncDisposable & {
 type LoopOptions = {
   readonly name: string;
   readonly intervalMs: number;
-  /** The least time between the starts of two runs, so that a burst of pokes is a handful of runs. */
-  readonly spacingMs?: number;
+  /**
+   * The least time between the starts of two runs, so that a burst of pokes is a handful of runs. It is `least` at
+   * first, twice as much after each run that was poked while it ran or rested, up to `most`, and `least` again after a
+   * run that was not. Left out, runs may follow one another at once.
+   */
+  readonly spacingMs?: { readonly least: number; readonly most: number };
   readonly log: Logger;
   work(signal: AbortSignal): Promise<void>;
 };
@@ -21,14 +25,17 @@ type LoopOptions = {
  * Runs `work` at once, then whenever it is poked, and at least every interval; never twice at the same time. An error
  * is logged and the next run is as usual. Disposing aborts the signal and waits for the run to end.
  */
-export function startLoop({ name, intervalMs, spacingMs = 0, log, work }: LoopOptions): Loop {
+export function startLoop({ name, intervalMs, spacingMs, log, work }: LoopOptions): Loop {
   const stop = new AbortController();
   let poked = Promise.withResolvers<void>();
+  let wasPoked = false;
   let endedAt = performance.now();
 
   async function run(): Promise<void> {
+    let spacing = spacingMs?.least ?? 0;
     while (!stop.signal.aborted) {
       poked = Promise.withResolvers();
+      wasPoked = false;
       const startedAt = performance.now();
       try {
         await work(stop.signal);
@@ -36,9 +43,12 @@ export function startLoop({ name, intervalMs, spacingMs = 0, log, work }: LoopOp
         if (!stop.signal.aborted) log.error({ err }, `${name} failed; it runs again at the next interval`);
       }
       endedAt = performance.now();
-      // A run that takes long is followed by a rest as long, so that the loop never uses more than half of its time.
-      const rest = Math.max(spacingMs - (endedAt - startedAt), Math.min(endedAt - startedAt, intervalMs));
-      if (spacingMs > 0) await pause(rest, stop.signal);
+      if (spacingMs) {
+        const tookMs = endedAt - startedAt;
+        // A run that takes long is followed by a rest as long, so that the loop never uses more than half of its time.
+        await pause(Math.max(spacing - tookMs, Math.min(tookMs, intervalMs)), stop.signal);
+        spacing = wasPoked ? Math.min(2 * spacing, spacingMs.most) : spacingMs.least;
+      }
       await pokedOr(intervalMs);
     }
   }
@@ -55,7 +65,10 @@ export function startLoop({ name, intervalMs, spacingMs = 0, log, work }: LoopOp
 
   const running = run();
   return {
-    poke: () => poked.resolve(),
+    poke() {
+      wasPoked = true;
+      poked.resolve();
+    },
     idleMs: () => performance.now() - endedAt,
     async [Symbol.asyncDispose]() {
       stop.abort();

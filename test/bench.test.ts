@@ -9,6 +9,7 @@ const program = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
 
 const TITLES = [
   "A pass with nothing to do",
+  "Deciding for",
   "Claims at",
   "Claim to refill at",
   "Metrics at",

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { overlappingWindows } from "../prebuilds/schedule.ts";
 import { findDuplicates } from "./duplicates.ts";
-import { cron, email, instances, label, parameterValue, rule, seconds, slug, text, timezone } from "./fields.ts";
+import { cron, email, instances, label, listOf, rule, seconds, slug, text, timezone } from "./fields.ts";
+import { declarations, presetParameters } from "./parameter-fields.ts";
+import { findPresetProblems } from "./preset-parameters.ts";
 
 /** The site roles that a user can have. */
 const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
@@ -13,7 +16,6 @@ const ORGANIZATION_ROLES = [
   "organization-workspace-creation-ban",
 ] as const;
 
-const listOf = <T extends z.ZodType>(item: T) => z.array(item, { error: missingOr("must be a list") });
 const roles = <T extends readonly [string, ...string[]]>(names: T) =>
   listOf(z.enum(names)).transform((given) => [...new Set<string>(given)].sort());
 
@@ -30,15 +32,22 @@ const user = z.strictObject({
   organizations: listOf(z.strictObject({ name: slug(), roles: roles(ORGANIZATION_ROLES).optional() })).optional(),
 });
 
+function refuseOverlaps(schedule: readonly { readonly cron: string }[], context: z.RefinementCtx): void {
+  for (const { index, with: other } of overlappingWindows(schedule.map((window) => window.cron))) {
+    const message = `overlaps with window ${other + 1}, ${schedule[other]?.cron}; no two windows may be open at once`;
+    context.addIssue({ code: "custom", path: [index, "cron"], message });
+  }
+}
+
 const prebuilds = z.strictObject({
   instances,
-  expiration_policy: z.strictObject({ ttl: seconds(365) }).optional(),
+  expiration_policy: z.strictObject({ ttl: seconds(1, 365) }).optional(),
   scheduling: z
     .strictObject({
       timezone,
-      schedule: listOf(z.strictObject({ cron, instances })).refine((list) => list.length > 0 && list.length <= 100, {
-        error: "must have 1 to 100 entries",
-      }),
+      schedule: listOf(z.strictObject({ cron, instances }))
+        .refine((list) => list.length > 0 && list.length <= 100, { error: "must have 1 to 100 entries" })
+        .superRefine(refuseOverlaps),
     })
     .optional(),
 });
@@ -48,7 +57,7 @@ const preset = z.strictObject({
   description: text(128).default(""),
   icon: text(256).default(""),
   default: z.boolean().default(false),
-  parameters: z.record(label(128), parameterValue, { error: "must be a map of names to values" }).default({}),
+  parameters: presetParameters,
   prebuilds: prebuilds.optional(),
 });
 
@@ -61,8 +70,9 @@ const template = <S extends z.ZodType>(source: S) =>
     display_name: text(64).default(""),
     description: text(2_048).default(""),
     icon: text(256).default(""),
-    default_ttl: seconds(30).default(0),
+    default_ttl: seconds(0, 30).default(0),
     deprecated: text(1_024).default(""),
+    parameters: declarations,
     presets: listOf(preset).default([]),
   });
 
@@ -133,12 +143,12 @@ export function pathText(path: Path): string {
 
 function check<S extends z.ZodType>(schema: S, raw: unknown): Checked<z.output<S>> {
   const parsed = schema.safeParse(raw, { error: describe });
-  const problems = [...(parsed.error?.issues.flatMap(problemsOf) ?? []), ...findDuplicates(raw)];
+  const problems = [
+    ...(parsed.error?.issues.flatMap(problemsOf) ?? []),
+    ...findDuplicates(raw),
+    ...findPresetProblems(raw),
+  ];
   return parsed.success && problems.length === 0 ? { ok: true, value: parsed.data } : { ok: false, problems };
-}
-
-function missingOr(says: string) {
-  return (issue: { readonly input?: unknown }) => (issue.input === undefined ? "is missing" : says);
 }
 
 /** What the schema's own sentence does not cover: the shape of things. */

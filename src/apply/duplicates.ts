@@ -23,10 +23,20 @@ export function findDuplicates(raw: unknown): Problem[] {
     }),
     ...templates.flatMap((template, index) => {
       const presets = itemsOf(template, "presets");
+      const parameters = itemsOf(template, "parameters");
       const path = ["templates", index, "presets"];
       return [
-        ...repeated(presets, path, "name", (item) => (typeof item["name"] === "string" ? item["name"] : undefined)),
+        ...repeated(presets, path, "name", (item) => nameOf(item)),
         ...repeated(presets, path, "default", (item) => (item["default"] === true ? "the default" : undefined)),
+        ...repeated(parameters, ["templates", index, "parameters"], "name", (item) => nameOf(item)),
+        ...parameters.flatMap((parameter, position) => {
+          const options = itemsOf(parameter, "options");
+          const optionsPath = ["templates", index, "parameters", position, "options"];
+          return [
+            ...repeated(options, optionsPath, "name", (item) => nameOf(item)),
+            ...repeated(options, optionsPath, "value", (item) => scalar(item["value"])),
+          ];
+        }),
       ];
     }),
   ];
@@ -55,13 +65,23 @@ function repeated(
   });
 }
 
-function itemsOf(value: unknown, key: string): Item[] {
+/** The items of the list at a key, each as a map; of anything else none. */
+export function itemsOf(value: unknown, key: string): Item[] {
   const list = isItem(value) ? value[key] : undefined;
   return Array.isArray(list) ? list.map((item) => (isItem(item) ? item : {})) : [];
 }
 
 function isItem(value: unknown): value is Item {
   return typeof value === "object" && value !== null;
+}
+
+function nameOf({ name }: Item): string | undefined {
+  return typeof name === "string" ? name : undefined;
+}
+
+/** Values of parameters are text, so the number 4 is the same as the text. */
+function scalar(value: unknown): string | undefined {
+  return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
 }
 
 function lower(value: unknown): string | undefined {

@@ -15,7 +15,7 @@ import {
   writeUsers,
   writeVersions,
 } from "./store.ts";
-import { finishTemplates, insertTemplates } from "./template-store.ts";
+import { finishTemplates, insertTemplates, writeDeclarations } from "./template-store.ts";
 import { versionNameOf } from "./version-name.ts";
 
 /** What applying a document did, object by object. */
@@ -64,6 +64,7 @@ export async function applyDocument(
     await insertTemplates(client, planned.templates.insert, write);
     await writeFiles(client, [...needed.flatMap((hash) => sources.get(hash) ?? [])], write);
     await writeVersions(client, planned.versions, write);
+    await writeDeclarations(client, planned.declarations);
     await writePresets(client, planned, now);
     await finishTemplates(client, planned.templates, now);
     return planned;

@@ -1,15 +1,22 @@
-import { Cron } from "croner";
 import { z } from "zod";
 import { parseDuration } from "../config.ts";
+import { parseCronRange } from "../prebuilds/cron-range.ts";
+import { isTimezone } from "../prebuilds/local-time.ts";
+import { MAX_INSTANCES } from "../prebuilds/schedule.ts";
 
-/** The most prebuilds that one pool may ask for; more is taken for a slip of the finger. */
-const MAX_INSTANCES = 1_000;
 /** The longest name of an organization, user or template. */
 const MAX_NAME_LENGTH = 32;
 
 /** A value that passes `test`; the one sentence `says` covers everything that can be wrong with it. */
 export function rule<T>(says: string, test: (value: unknown) => boolean): z.ZodType<T, T> {
-  return z.custom<T>(test, { error: (issue) => (issue.input === undefined ? "is missing" : says) });
+  return z.custom<T>(test, { error: missingOr(says) });
+}
+
+/** A list of such things. */
+export const listOf = <T extends z.ZodType>(item: T) => z.array(item, { error: missingOr("must be a list") });
+
+function missingOr(says: string) {
+  return (issue: { readonly input?: unknown }) => (issue.input === undefined ? "is missing" : says);
 }
 
 /** Text that PostgreSQL can hold and give back unchanged. */
@@ -52,13 +59,13 @@ export const instances = rule<number>(
   (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_INSTANCES,
 );
 
-/** Whole seconds, given as a number of them or as a duration such as `8h`; 0 means for ever. */
-export const seconds = (maxDays: number) =>
+/** Whole seconds, given as a number of them or as a duration such as `8h`. */
+export const seconds = (least: 0 | 1, maxDays: number) =>
   rule<number | string>(
-    `must be a duration such as 90s, 5m or 1h30m, or a whole number of seconds, from 0 to ${maxDays} days`,
+    `must be a duration such as 90s, 5m or 1h30m, or a whole number of seconds, from ${least ? "1 second" : 0} to ${maxDays} days`,
     (value) => {
       const given = secondsOf(value);
-      return Number.isInteger(given) && given >= 0 && given <= maxDays * 86_400;
+      return Number.isInteger(given) && given >= least && given <= maxDays * 86_400;
     },
   ).transform(secondsOf);
 
@@ -77,17 +84,10 @@ export const parameterValue = rule<string | number | boolean>(
 ).transform(String);
 
 /** The IANA name of a time zone. */
-export const timezone = rule<string>("must be the name of a time zone, such as Europe/Berlin or UTC", isTimezone);
-
-function isTimezone(value: unknown): boolean {
-  // Offsets such as +01:00 are refused: they know no daylight saving, so they are rarely what is meant.
-  if (typeof value !== "string" || !/^[A-Za-z]/.test(value)) return false;
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: value }) !== undefined;
-  } catch {
-    return false;
-  }
-}
+export const timezone = rule<string>(
+  "must be the name of a time zone, such as Europe/Berlin or UTC",
+  (value) => typeof value === "string" && isTimezone(value),
+);
 
 /** A cron expression read as a range of minutes, such as `* 8-18 * * 1-5`. */
 export const cron = z.unknown().transform((value, context): string => {
@@ -97,22 +97,8 @@ export const cron = z.unknown().transform((value, context): string => {
   return z.NEVER;
 });
 
-/** Any instant will do to ask for a next run; a fixed one makes the answer depend on the expression alone. */
-const REFERENCE = new Date("2024-01-01T00:00:00Z");
-
 /** What is wrong with a cron expression, if anything. */
 function cronProblem(value: unknown): string | undefined {
-  const form = "must be a cron expression of five fields, such as * 8-18 * * 1-5";
-  if (typeof value !== "string" || value.length > 256) return form;
-  const fields = value.trim().split(/\s+/);
-  const weekday = fields[4];
-  if (fields.length !== 5 || weekday === undefined || !/^[\dA-Za-z*,\-/ \t]+$/.test(value)) return form;
-  const weekdays = weekday.replaceAll(/\/\d+/g, "").match(/\d+/g) ?? [];
-  if (weekdays.some((day) => Number(day) > 6)) return "has a weekday above 6; Sunday is 0";
-  try {
-    const next = new Cron(fields.join(" "), { mode: "5-part", timezone: "UTC" }).nextRun(REFERENCE);
-    return next === null ? "never comes: there is no such day" : undefined;
-  } catch (error) {
-    return `${form}: ${error instanceof Error ? error.message.replace(/^CronPattern: /, "") : error}`;
-  }
+  const range = parseCronRange(typeof value === "string" && value.length <= 256 ? value : "");
+  return typeof range === "string" ? range : undefined;
 }

@@ -52,10 +52,23 @@ const withSchedule = (timezone: string, cron: string) =>
     `    schedule: [{ cron: "${cron}", instances: 1 }]`,
   );
 
+/** A preset with a schedule of these windows; they begin on line 11. */
+const withWindows = (...windows: readonly string[]) =>
+  withPreset(
+    "prebuilds:",
+    "  instances: 1",
+    "  scheduling:",
+    `    schedule:${windows.length === 0 ? " []" : ""}`,
+    ...windows.map((window) => `      - ${window}`),
+    "    timezone: UTC",
+  );
+
 const PRESET = "templates[0].presets[0]";
+const WINDOWS = `${PRESET}.prebuilds.scheduling.schedule`;
 const CRON_FORM = "must be a cron expression of five fields, such as * 8-18 * * 1-5";
 const ZONE = "must be the name of a time zone, such as Europe/Berlin or UTC";
 const DURATION = "must be a duration such as 90s, 5m or 1h30m, or a whole number of seconds, from 0 to 30 days";
+const TTL = DURATION.replace("from 0 to 30", "from 1 second to 365");
 const INSTANCES = "must be a whole number from 0 to 1000";
 
 describe("parseApplyFile", () => {
@@ -70,6 +83,20 @@ describe("parseApplyFile", () => {
     assert.deepEqual(preset?.parameters, { size: "small", python: "3.10", cores: "4", gpu: "false", hex: "0x10" });
     assert.equal(preset?.prebuilds?.expiration_policy?.ttl, 86_400);
     assert.equal(preset?.prebuilds?.scheduling?.schedule[0]?.cron, "* 8-18 * * MON-FRI");
+  });
+
+  it("keeps the defaults and options of declared parameters as they are written, but not their bounds", () => {
+    const option = "{ name: new, value: 3.10 }";
+    const declared = `{ name: p, default: 3.10, type: number, options: [${option}], validation: { min: 3.0 } }`;
+    const { file } = parseApplyFile(
+      `templates: [{ name: t, provisioner: command, source: ., parameters: [${declared}] }]`,
+      "x.yaml",
+    );
+    const [parameter] = file.templates[0]?.parameters ?? [];
+    assert.deepEqual(
+      [parameter?.default, parameter?.options[0]?.value, parameter?.validation.min],
+      ["3.10", "3.10", 3],
+    );
   });
 
   const cases: readonly [sentence: string, text: string, problems: readonly string[]][] = [
@@ -187,13 +214,39 @@ describe("parseApplyFile", () => {
         ["a nickname", "@daily", CRON_FORM],
         ["weekday 7", "* 9-18 * * 7", "has a weekday above 6; Sunday is 0"],
         ["a range up to weekday 7", "* 9-18 * * 1-7", "has a weekday above 6; Sunday is 0"],
-        ["hour 25", "* 25 * * *", `${CRON_FORM}: Invalid value for hour: 25`],
-        ["a day that never comes", "0 0 31 2 *", "never comes: there is no such day"],
+        ["hour 25", "* 25 * * *", "has an hour above 23"],
+        ["31 February", "0 0 31 2 *", "never comes: there is no such day"],
+        ["31 April and 31 June", "* * 31 4,6 *", "never comes: there is no such day"],
+        ["day 0", "* * 0 * *", "has a day of the month below 1"],
       ] as const
     ).map(([what, cron, says]): [string, string, string[]] => [
       `a window with ${what}`,
       withSchedule("UTC", cron),
       [`x.yaml:11:32: ${PRESET}.prebuilds.scheduling.schedule[0].cron: ${says}`],
+    ]),
+    [
+      "windows that overlap, each at the later one",
+      withWindows('{ cron: "* 9-12 * * *", instances: 1 }', '{ cron: "* 12-14 * * *", instances: 2 }'),
+      [`x.yaml:12:25: ${WINDOWS}[1].cron: overlaps with window 1, * 9-12 * * *; no two windows may be open at once`],
+    ],
+    [
+      "a window of a negative, a huge or no size",
+      withWindows(
+        '{ cron: "* 1 * * *", instances: -1 }',
+        '{ cron: "* 2 * * *", instances: 1001 }',
+        '{ cron: "* 3 * * *" }',
+      ),
+      [
+        `x.yaml:11:49: ${WINDOWS}[0].instances: ${INSTANCES}`,
+        `x.yaml:12:49: ${WINDOWS}[1].instances: ${INSTANCES}`,
+        `x.yaml:13:17: ${WINDOWS}[2].instances: is missing`,
+      ],
+    ],
+    ["a schedule without windows", withWindows(), [`x.yaml:10:23: ${WINDOWS}: must have 1 to 100 entries`]],
+    ...(["0", "0s", "-5", "366d"] as const).map((ttl): [string, string, string[]] => [
+      `a ttl of ${ttl}`,
+      withPreset(`prebuilds: { instances: 1, expiration_policy: { ttl: ${ttl} } }`),
+      [`x.yaml:7:62: ${PRESET}.prebuilds.expiration_policy.ttl: ${TTL}`],
     ]),
     [
       "all problems at once, in the order of the file",

@@ -55,13 +55,22 @@ export function parseApplyFile(text: string, name: string): ParsedApplyFile {
 function keepParametersAsWritten(document: Document): void {
   visit(document, {
     Pair(_, pair) {
-      if (!isScalar(pair.key) || pair.key.value !== "parameters" || !isMap(pair.value)) return;
-      for (const { value } of pair.value.items) {
-        if (isScalar(value) && typeof value.value === "number" && value.source !== undefined)
-          value.value = value.source;
+      if (!isScalar(pair.key) || pair.key.value !== "parameters") return;
+      if (isMap(pair.value)) for (const { value } of pair.value.items) keepAsWritten(value);
+      // The parameters that a template declares; their bounds remain numbers.
+      if (!isSeq(pair.value)) return;
+      for (const declaration of pair.value.items.filter(isMap)) {
+        keepAsWritten(declaration.get("default", true));
+        const options = declaration.get("options", true);
+        for (const option of isSeq(options) ? options.items.filter(isMap) : [])
+          keepAsWritten(option.get("value", true));
       }
     },
   });
+}
+
+function keepAsWritten(node: unknown): void {
+  if (isScalar(node) && typeof node.value === "number" && node.source !== undefined) node.value = node.source;
 }
 
 function plainValue(document: Document, at: (offset: number) => string): unknown {

@@ -1,3 +1,5 @@
+import type { DescribedParameter } from "../templates/parameters.ts";
+
 /** The rows that an apply reads and writes, with the names of the columns in camel case. */
 
 export type OrganizationRow = {
@@ -57,6 +59,10 @@ export type PresetRow = {
   readonly schedule: readonly { readonly cron: string; readonly instances: number }[];
 };
 
+/** A parameter that a version declares; `position` is its place among the version's others. */
+export type DeclarationRow = DescribedParameter & { readonly versionId: string; readonly position: number };
+
+/** A parameter of a preset. */
 export type ParameterRow = { readonly presetId: string; readonly name: string; readonly value: string };
 
 /** What the database holds of the things that a document names. */

@@ -8,12 +8,23 @@ import {
   type Writes,
 } from "./changes.ts";
 import type { ApplyDocument, ApplyPreset, ApplyTemplate } from "./document.ts";
-import type { OrganizationRow, ParameterRow, PresetRow, State, TemplateRow, VersionRow } from "./state.ts";
+import { describedParameter } from "./parameter-fields.ts";
+import type {
+  DeclarationRow,
+  OrganizationRow,
+  ParameterRow,
+  PresetRow,
+  State,
+  TemplateRow,
+  VersionRow,
+} from "./state.ts";
 
 /** The rows of templates, their versions and their presets that have to be written. */
 export type TemplateWrites = {
   readonly templates: Writes<TemplateRow>;
   readonly versions: readonly VersionRow[];
+  /** What the new versions declare. */
+  readonly declarations: readonly DeclarationRow[];
   readonly presets: Writes<PresetRow>;
   /** The presets whose schedule is to be written anew. */
   readonly schedules: readonly PresetRow[];
@@ -23,6 +34,7 @@ export type TemplateWrites = {
 type Planned = {
   templates: { insert: TemplateRow[]; update: TemplateRow[] };
   versions: VersionRow[];
+  declarations: DeclarationRow[];
   presets: { insert: PresetRow[]; update: PresetRow[] };
   schedules: PresetRow[];
   parameters: ParameterRow[];
@@ -38,6 +50,7 @@ export function planTemplates(
   const writes: Planned = {
     templates: { insert: [], update: [] },
     versions: [],
+    declarations: [],
     presets: { insert: [], update: [] },
     schedules: [],
     parameters: [],
@@ -84,6 +97,8 @@ function planTemplate(input: {
   if (knownVersion === undefined) {
     const fileHash = given.source.hash;
     writes.versions.push({ id: versionId, templateId, organizationId: organization.id, name: versionName, fileHash });
+    const declared = given.parameters.map(describedParameter);
+    writes.declarations.push(...declared.map((parameter, position) => ({ ...parameter, versionId, position })));
   }
 
   const wanted: TemplateRow = {

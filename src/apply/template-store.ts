@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Writes } from "./changes.ts";
-import type { TemplateRow } from "./state.ts";
+import type { DeclarationRow, TemplateRow } from "./state.ts";
 
 const ROWS = `json_to_recordset($1) as r (id uuid, "organizationId" uuid, name text, "displayName" text,
   description text, icon text, provisioner text, deprecated text, "defaultTtlSeconds" bigint, "activeVersionId" uuid)`;
@@ -35,5 +35,21 @@ export async function finishTemplates(
        default_ttl = r."defaultTtlSeconds" * 1000000000, active_version_id = r."activeVersionId", updated_at = $2
      from ${ROWS} where t.id = r.id`,
     [JSON.stringify(templates), now],
+  );
+}
+
+/** Writes the parameters that new versions declare; these versions must be there. */
+export async function writeDeclarations(client: pg.PoolClient, declarations: readonly DeclarationRow[]): Promise<void> {
+  if (declarations.length === 0) return;
+  await client.query(
+    `insert into template_version_parameters (template_version_id, name, display_order, display_name, description, type,
+       mutable, required, default_value, options, validation_regex, validation_min, validation_max, validation_error)
+     select r."versionId", r.name, r.position, r."displayName", r.description, r.type, r.mutable, r.required,
+       r."defaultValue", r.options, v.regex, v.min, v.max, v.error
+     from json_to_recordset($1) as r ("versionId" uuid, name text, position integer, "displayName" text,
+         description text, type text, mutable boolean, required boolean, "defaultValue" text, options jsonb,
+         validation json)
+       cross join json_to_record(r.validation) as v (regex text, min integer, max integer, error text)`,
+    [JSON.stringify(declarations)],
   );
 }

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { parseDuration } from "../config.ts";
-import { ProblemError } from "../errors.ts";
 import type { WorkspaceView } from "../workspaces/schema.ts";
-import { type Client, openClient } from "./client.ts";
+import { openClient } from "./client.ts";
+import { findPreset } from "./find.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 
 type Options = {
@@ -34,39 +34,24 @@ export function addClaimCommand(program: Command, io: Io): void {
     .option("--json", "print the workspace as JSON")
     .action(async (options: Options) => {
       const client = await openClient(io);
-      const ids = await findPreset(client, options);
+      const found = await findPreset(client, options);
       const waitMs = options.wait ?? 0;
       const startedAt = performance.now();
       const claimed = await client.send<Claimed>(
         "POST",
         `/organizations/${encodeURIComponent(options.organization)}/members/${encodeURIComponent(options.user)}/workspaces` +
           `?wait=${Math.ceil(waitMs / 1_000)}`,
-        JSON.stringify({ name: options.name, ...ids }),
+        JSON.stringify({
+          name: options.name,
+          template_id: found.templateId,
+          template_version_preset_id: found.presetId,
+        }),
         { timeoutMs: waitMs + ANSWER_TIMEOUT_MS },
       );
       const ms = Math.round(performance.now() - startedAt);
       if (options.json) printJson(io, claimed);
       else printLines(io, describe(claimed, ms));
     });
-}
-
-async function findPreset(client: Client, { organization, template, preset }: Options) {
-  const found = await client.get<{ id: string; active_version_id: string | null }>(
-    `/organizations/${encodeURIComponent(organization)}/templates/${encodeURIComponent(template)}`,
-  );
-  const presets =
-    found.active_version_id === null
-      ? []
-      : await client.get<{ id: string; name: string }[]>(`/templateversions/${found.active_version_id}/presets`);
-  const match = presets.find(({ name }) => name === preset);
-  if (match === undefined) {
-    const names = presets.map(({ name }) => name).join(", ");
-    throw new ProblemError(
-      "not_found",
-      `template ${template} has no preset ${preset}; it has ${names || "none at all"}`,
-    );
-  }
-  return { template_id: found.id, template_version_preset_id: match.id };
 }
 
 /** What a miss means, for a person; a reason that is not here is shown as it is. */

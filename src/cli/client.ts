@@ -8,8 +8,11 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** How a command talks to the daemon; every failure is a ProblemError with a sentence for the person. */
 export type Client = {
-  get<T>(path: string): Promise<T>;
-  /** Sends `json`, which is JSON text. */
+  get<T>(path: string, options?: { readonly signal?: AbortSignal }): Promise<T>;
+  /**
+   * Sends `json`, which is JSON text. Where the daemon may answer that nothing has changed, T includes undefined, which
+   * stands for that answer.
+   */
   send<T>(method: "POST" | "PUT", path: string, json: string, options?: { readonly timeoutMs?: number }): Promise<T>;
 };
 
@@ -25,11 +28,16 @@ export async function openClient(io: Io): Promise<Client> {
   // The token in the data directory is for the daemon of this machine; no other server may get to see it.
   const isLocal = url === localUrl || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
   const token = config.token ?? (isLocal ? await readLocal(files.token) : undefined) ?? noToken(url, files.token);
-  const call = <T>(method: string, path: string, body: string | undefined, timeoutMs: number) =>
-    request<T>({ url: `${url.replace(/\/+$/, "")}/api/v2${path}`, base: url, token, method, body, timeoutMs });
+  const call = <T>(
+    given: Pick<Call, "method" | "body" | "signal"> & { path: string; timeoutMs?: number | undefined },
+  ) => {
+    const { path, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = given;
+    return request<T>({ ...rest, url: `${url.replace(/\/+$/, "")}/api/v2${path}`, base: url, token, timeoutMs });
+  };
   return {
-    get: (path) => call("GET", path, undefined, DEFAULT_TIMEOUT_MS),
-    send: (method, path, json, options) => call(method, path, json, options?.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    get: (path, options) => call({ method: "GET", path, body: undefined, signal: options?.signal }),
+    send: (method, path, body, options) =>
+      call({ method, path, body, signal: undefined, timeoutMs: options?.timeoutMs }),
   };
 }
 
@@ -40,9 +48,13 @@ type Call = {
   readonly method: string;
   readonly body: string | undefined;
   readonly timeoutMs: number;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal | undefined;
 };
 
-async function request<T>({ url, base, token, method, body, timeoutMs }: Call): Promise<T> {
+const NOT_MODIFIED = 304;
+
+async function request<T>({ url, base, token, method, body, timeoutMs, signal }: Call): Promise<T> {
   let status: number;
   let text: string;
   try {
@@ -53,7 +65,7 @@ async function request<T>({ url, base, token, method, body, timeoutMs }: Call): 
         accept: "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
       ...(body === undefined ? {} : { body }),
     });
     status = response.status;
@@ -61,6 +73,7 @@ async function request<T>({ url, base, token, method, body, timeoutMs }: Call): 
   } catch (error) {
     throw unreachable(base, timeoutMs, error);
   }
+  if (status === NOT_MODIFIED) return undefined as T;
   const answer = parseJson(text);
   if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
   throw refusal(base, status, answer);

@@ -3,13 +3,17 @@ import { text } from "node:stream/consumers";
 import { type Command, InvalidArgumentError } from "commander";
 import { messageOf, UsageError } from "../errors.ts";
 import type { planJson } from "../prebuilds/snapshot-json.ts";
+import type { PoolView } from "../prebuilds/status.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
+import { instantText, reasonsInWords } from "./words.ts";
 
 type PresetPlan = ReturnType<typeof planJson> & {
   readonly preset_name?: string;
   readonly template_name?: string;
   readonly organization_name?: string;
+  /** Only a daemon says why a pool is short; a snapshot file does not hold all of it. */
+  readonly reasons?: PoolView["reasons"];
 };
 type Plan = { readonly presets: readonly PresetPlan[] };
 type Options = { readonly snapshot?: string; readonly now?: Date; readonly json?: boolean };
@@ -31,7 +35,7 @@ export function addPlanCommand(program: Command, io: Io): void {
           ? await (await openClient(io)).get<Plan>("/prebuilds/plan")
           : await planFile(io, options.snapshot, options.now ?? new Date());
       if (options.json) printJson(io, plan);
-      else printLines(io, plan.presets.length === 0 ? ["there are no pools"] : plan.presets.map(describe));
+      else printLines(io, plan.presets.length === 0 ? ["there are no pools"] : plan.presets.flatMap(describe));
     });
 }
 
@@ -49,7 +53,7 @@ async function planFile(io: Io, file: string, now: Date): Promise<Plan> {
   return planSnapshot(document, now);
 }
 
-function describe(plan: PresetPlan): string {
+function describe(plan: PresetPlan): string[] {
   const name = plan.preset_name && `${plan.organization_name}/${plan.template_name}: ${plan.preset_name}`;
   const actions = plan.actions.map((action) => {
     switch (action.kind) {
@@ -60,12 +64,16 @@ function describe(plan: PresetPlan): string {
       case "cancel_pending":
         return `cancel what is pending (${action.reason})`;
       case "backoff":
-        return `wait until ${action.until} (${action.reason})`;
+        return `wait until ${instantText(action.until)} (${action.reason})`;
       default:
         return action satisfies never;
     }
   });
-  return `${name || plan.id}: ${actions.join(", ") || "nothing to do"}`;
+  const reasons = plan.reasons ?? [];
+  return [
+    `${name || plan.id}: ${actions.join(", ") || "nothing to do"}`,
+    ...(reasons.length > 0 ? [`  short: ${reasonsInWords(reasons)}`] : []),
+  ];
 }
 
 function instant(given: string): Date {

@@ -6,8 +6,11 @@ import { describeFailure, EXIT } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { addPlanCommand } from "./plan.ts";
+import { addPrebuildsCommand } from "./prebuilds.ts";
+import { addPresetsCommand } from "./presets.ts";
 import { addRunCommand } from "./run.ts";
 import { addStatusCommand } from "./status.ts";
+import { addTemplatesCommand } from "./templates.ts";
 import { addTokenCommand } from "./token.ts";
 import { addWorkspacesCommand } from "./workspaces.ts";
 
@@ -45,6 +48,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
   addStatusCommand(program, io);
   addClaimCommand(program, io);
   addWorkspacesCommand(program, io);
+  addPresetsCommand(program, io);
+  addPrebuildsCommand(program, io);
+  addTemplatesCommand(program, io);
   addTokenCommand(program, io);
   return program;
 }

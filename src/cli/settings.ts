@@ -14,6 +14,9 @@ const FLAGS = [
   ["PREBUILDD_RECONCILIATION_INTERVAL", "--reconciliation-interval <duration>", "the longest time between two passes"],
   ["PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL", "--backoff-interval <duration>", "the delay that one failure causes"],
   ["PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK", "--backoff-lookback <duration>", "how long a failure counts"],
+  ["PREBUILDD_FAILURE_HARD_LIMIT", "--failure-hard-limit <count>", "failed builds in a row after which a pool stops"],
+  ["PREBUILDD_FAILED_RETENTION", "--failed-retention <duration>", "how long a failed prebuild is kept"],
+  ["PREBUILDD_MAX_IN_FLIGHT", "--max-in-flight <count>", "the most prebuilds that are being started at once"],
   ["PREBUILDD_METRICS_INTERVAL", "--metrics-interval <duration>", "how often the metrics are read"],
   ["PREBUILDD_SHUTDOWN_TIMEOUT", "--shutdown-timeout <duration>", "how long stopping may take"],
 ] as const;

@@ -1,5 +1,6 @@
 import { registerApplyRoutes } from "../apply/routes.ts";
 import { registerOrganizationRoutes } from "../organizations/routes.ts";
+import { registerControlRoutes } from "../prebuilds/control-routes.ts";
 import { registerPrebuildRoutes } from "../prebuilds/routes.ts";
 import { registerTemplateRoutes } from "../templates/routes.ts";
 import { registerUserRoutes } from "../users/routes.ts";
@@ -17,5 +18,6 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerWorkspaceRoutes,
   registerBuildRoutes,
   registerPrebuildRoutes,
+  registerControlRoutes,
   registerApplyRoutes,
 ];

@@ -1,24 +1,52 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { parseSettings, SETTINGS_KEY } from "./settings.ts";
 
 /** A pool that may get new members: its row is locked until the transaction ends. */
-export type LockedPreset = { readonly templateVersionId: string };
+export type LockedPreset = {
+  readonly templateVersionId: string;
+  readonly parameters: readonly { readonly name: string; readonly value: string }[];
+};
 
 /**
  * Locks a preset that is still to be filled; undefined when its version is no longer active, its template is gone or
- * deprecated, or its creations are stopped.
+ * deprecated, it or all pools have been paused, or its creations are stopped.
  */
 export async function lockPresetForCreate(client: pg.PoolClient, presetId: string): Promise<LockedPreset | undefined> {
-  const { rows } = await client.query<{ template_version_id: string }>(
-    `select p.template_version_id
+  const { rows } = await client.query<{
+    template_version_id: string;
+    settings: string | null;
+    parameters: { name: string; value: string }[];
+  }>(
+    `select p.template_version_id, (select value from site_configs where key = $2) as settings,
+       coalesce((select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
+         from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]') as parameters
      from template_version_presets p
      join templates t on t.active_version_id = p.template_version_id and not t.deleted and t.deprecated = ''
      where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'
+       and not exists (select from pool_pauses b where b.template_id = t.id and b.preset_name = p.name)
      for no key update of p`,
-    [presetId],
+    [presetId, SETTINGS_KEY],
   );
-  return rows[0] && { templateVersionId: rows[0].template_version_id };
+  const row = rows[0];
+  if (!row || parseSettings(row.settings ?? undefined).reconciliation_paused) return undefined;
+  return { templateVersionId: row.template_version_id, parameters: row.parameters };
+}
+
+/**
+ * How many prebuilds of all pools are being started. Whoever asks is alone with the answer until its transaction ends,
+ * so that no two fill the same room.
+ */
+export async function countInFlight(client: pg.PoolClient): Promise<number> {
+  await client.query("select pg_advisory_xact_lock(hashtextextended('prebuildd:in-flight', 0))");
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*)::int as count from provisioner_jobs j
+     join workspace_builds b on b.job_id = j.id and b.transition = 'start'
+     where j.completed_at is null and j.initiator_id = $1`,
+    [PREBUILDS_SYSTEM_USER_ID],
+  );
+  return rows[0]?.count ?? 0;
 }
 
 /** How many unexpired members a pool has or is about to have: running ones and those being started. */
@@ -74,7 +102,14 @@ export async function insertPrebuilds(
      ), new_parameters as (
        insert into workspace_build_parameters (workspace_build_id, name, value)
        select f.build_id, p.name, p.value
-       from fresh f, template_version_preset_parameters p where p.template_version_preset_id = $1
+       from fresh f, (
+         select name, value from template_version_preset_parameters where template_version_preset_id = $1
+         union all
+         select d.name, d.default_value from pool
+         join template_version_parameters d on d.template_version_id = pool.version_id and not d.required
+         where not exists (select from template_version_preset_parameters q
+           where q.template_version_preset_id = $1 and q.name = d.name)
+       ) p
      )
      select job_id from fresh`,
     [presetId, names, now, PREBUILDS_SYSTEM_USER_ID],
@@ -82,11 +117,19 @@ export async function insertPrebuilds(
   return rows.map((row) => row.job_id);
 }
 
+/** How the latest build of a prebuild stands that may be deleted. */
+export type Standing = { readonly transition: "start" | "delete"; readonly status: "succeeded" | "failed" };
+
 /**
- * Adds a delete build to each of the given workspaces that is still a running prebuild, and returns the jobs' ids. One
- * that has been claimed, or that something else is happening to, is left alone.
+ * Adds a delete build to each of the given workspaces that is still a prebuild whose latest build stands as given, and
+ * returns the jobs' ids. One that has been claimed, or that something else is happening to, is left alone.
  */
-export async function insertDeleteBuilds(client: pg.PoolClient, ids: readonly string[], now: Date): Promise<string[]> {
+export async function insertDeleteBuilds(
+  client: pg.PoolClient,
+  ids: readonly string[],
+  standing: Standing,
+  now: Date,
+): Promise<string[]> {
   const { rows } = await client.query<{ job_id: string }>(
     `with doomed as materialized (
        select w.id, w.organization_id, w.latest_build_number + 1 as build_number, w.latest_template_version_id,
@@ -94,7 +137,7 @@ export async function insertDeleteBuilds(client: pg.PoolClient, ids: readonly st
        from workspaces w
        join templates t on t.id = w.template_id
        where w.id = any($1::uuid[]) and w.owner_id = $2 and not w.deleted
-         and w.latest_transition = 'start' and w.latest_job_status = 'succeeded'
+         and w.latest_transition = $4 and w.latest_job_status = $5
        order by w.id
        for update of w skip locked
      ), new_jobs as (
@@ -115,7 +158,7 @@ export async function insertDeleteBuilds(client: pg.PoolClient, ids: readonly st
        join workspace_build_parameters p on p.workspace_build_id = w.latest_build_id
      )
      select job_id from doomed`,
-    [ids, PREBUILDS_SYSTEM_USER_ID, now],
+    [ids, PREBUILDS_SYSTEM_USER_ID, now, standing.transition, standing.status],
   );
   return rows.map((row) => row.job_id);
 }

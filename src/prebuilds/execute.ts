@@ -1,21 +1,35 @@
 import { randomBytes } from "node:crypto";
+import type pg from "pg";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
+import { readDeclaredParameters } from "../templates/parameter-store.ts";
+import { parameterProblems } from "../templates/parameters.ts";
 import {
   cancelPendingBuilds,
+  countInFlight,
   countMembers,
   insertDeleteBuilds,
   insertPrebuilds,
+  type LockedPreset,
   lockPresetForCreate,
+  type Standing,
 } from "./action-store.ts";
-import { NAME_BYTES, prebuildNames } from "./name.ts";
+import { NAME_BYTES, poolName, prebuildNames } from "./name.ts";
 import type { Action } from "./plan.ts";
+import { storeStatuses } from "./preset-status-store.ts";
+import { MAX_INSTANCES } from "./schedule.ts";
 import { oldestFresh } from "./state.ts";
 import type { Pool } from "./store.ts";
 
 /** What an action came to: how many prebuilds it really touched, which may be fewer than planned. */
 export type ActionResult = { readonly action: Action; readonly done: number };
+
+const RUNNING: Standing = { transition: "start", status: "succeeded" };
+const FAILED: Standing = { transition: "start", status: "failed" };
+const UNDELETED: Standing = { transition: "delete", status: "failed" };
+/** What a prebuild must be when it is to be deleted for this reason. */
+const STANDING = { expired: RUNNING, extraneous: RUNNING, inactive: RUNNING, failed: FAILED, delete_failed: UNDELETED };
 
 /**
  * Does one planned action in a transaction of its own. The world may have moved since the snapshot, so each checks
@@ -31,7 +45,7 @@ export async function executeAction(
     case "create":
       return { action, done: await create(context, pool, action.count, target) };
     case "delete":
-      return { action, done: await remove(context, action.ids) };
+      return { action, done: await remove(context, action.ids, STANDING[action.reason]) };
     case "cancel_pending":
       return { action, done: await cancelPending(context, pool.id) };
     case "backoff":
@@ -45,9 +59,12 @@ export async function executeAction(
 async function create(context: Context, pool: Pool, planned: number, target: number): Promise<number> {
   const now = context.clock.now();
   return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-    if (!(await lockPresetForCreate(client, pool.id))) return 0;
+    const room = await roomInFlight(client, context.poolSettings.maxInFlight);
+    const preset = await lockPresetForCreate(client, pool.id);
+    if (!preset || !(await takesParameters(context, client, pool, preset))) return 0;
     const members = await countMembers(client, pool.id, oldestFresh(pool, now));
-    const count = Math.min(planned, target - members);
+    // A size beyond all reason that got into the database is reached in steps that one statement can take.
+    const count = Math.min(planned, target - members, room, MAX_INSTANCES);
     if (count <= 0) return 0;
     const names = prebuildNames(count, randomBytes(count * NAME_BYTES));
     const jobIds = await insertPrebuilds(client, pool.id, names, now);
@@ -56,9 +73,32 @@ async function create(context: Context, pool: Pool, planned: number, target: num
   });
 }
 
-async function remove(context: Context, ids: readonly string[]): Promise<number> {
+async function roomInFlight(client: pg.PoolClient, maxInFlight: number): Promise<number> {
+  return maxInFlight === 0 ? Number.POSITIVE_INFINITY : maxInFlight - (await countInFlight(client));
+}
+
+/** What the template refuses today it refuses tomorrow, so nothing is built of it until somebody has changed it. */
+async function takesParameters(
+  context: Context,
+  client: pg.PoolClient,
+  pool: Pool,
+  { templateVersionId, parameters }: LockedPreset,
+): Promise<boolean> {
+  const problems = parameterProblems(await readDeclaredParameters(client, templateVersionId), parameters);
+  if (problems.length === 0) return true;
+  const detail = `the template refuses the preset's parameters: ${problems.map(({ name, problem }) => `${name} ${problem}`).join("; ")}`;
+  const change = { id: pool.id, from: "healthy", to: "validation_failed", detail } as const;
+  await storeStatuses(client, [change], context.clock.now());
+  context.log.warn(
+    { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName },
+    `pool ${poolName(pool)}: no more creations, because ${detail}; correct the preset or the template and publish it`,
+  );
+  return false;
+}
+
+async function remove(context: Context, ids: readonly string[], standing: Standing): Promise<number> {
   return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-    const jobIds = await insertDeleteBuilds(client, ids, context.clock.now());
+    const jobIds = await insertDeleteBuilds(client, ids, standing, context.clock.now());
     await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildDelete);
     return jobIds.length;
   });

@@ -1,39 +1,48 @@
+import { createCount } from "./in-flight.ts";
 import type { PresetPlan } from "./plan.ts";
-import type { PresetSnapshot } from "./snapshot.ts";
+import { type PresetSnapshot, withheldBy } from "./snapshot.ts";
 
 /** Why a pool has fewer prebuilds ready than it should. */
 export type Shortfall = {
   readonly reason:
     | "building"
     | "not_ready"
-    | "below_target"
-    | "recent_failures"
-    | "hard_limited"
-    | "validation_failed"
     | "paused"
-    | "expired";
+    | "validation_failed"
+    | "hard_limited"
+    | "recent_failures"
+    | "capped"
+    | "expired"
+    | "below_target";
   /** How many prebuilds this explains. */
   readonly count: number;
   readonly until?: Date;
 };
 
-/** All reasons for which a pool is not full; empty when as many are ready as should be. */
+/**
+ * All reasons for which a pool is not full, so that each missing prebuild is explained once; empty when as many are
+ * ready as should be.
+ */
 export function explainShortfall(preset: PresetSnapshot, plan: PresetPlan): Shortfall[] {
-  const { state } = plan;
-  if (state.eligible >= state.desired) return [];
+  const { desired, actual, expired, eligible, starting } = plan.state;
   const shortfalls: Shortfall[] = [];
-  const add = (reason: Shortfall["reason"], count: number, until?: Date) => {
-    if (count > 0) shortfalls.push({ reason, count, ...(until ? { until } : {}) });
+  let unexplained = desired - eligible;
+  const explain = (reason: Shortfall["reason"], most: number, until?: Date) => {
+    const count = Math.min(most, unexplained);
+    if (count <= 0) return;
+    unexplained -= count;
+    shortfalls.push({ reason, count, ...(until ? { until } : {}) });
   };
-  const fresh = state.actual - state.expired;
-  add("building", state.starting);
-  add("not_ready", fresh - state.eligible);
-  const missing = state.desired - fresh - state.starting;
+
+  explain("not_ready", actual - expired - eligible);
+  explain("building", starting);
+  if (preset.paused) explain("paused", unexplained);
+  const withheld = withheldBy(preset);
+  if (withheld) explain(withheld, unexplained);
   const backoff = plan.actions.find((action) => action.kind === "backoff");
-  if (preset.paused) add("paused", missing);
-  else if (preset.status !== "healthy") add(preset.status, missing);
-  else if (backoff) add("recent_failures", missing, backoff.until);
-  else add("below_target", missing);
-  add("expired", Math.min(state.expired, Math.max(missing, 0)));
+  if (backoff) explain("recent_failures", unexplained, backoff.until);
+  explain("capped", unexplained - createCount(plan));
+  explain("expired", expired);
+  explain("below_target", unexplained);
   return shortfalls;
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Context } from "../context.ts";
 import type { MissReason } from "./claim-store.ts";
 import { type PoolCounters, readCounters } from "./counters-store.ts";
-import { type PassResult, type PoolPlan, planPools } from "./reconcile.ts";
+import { type PassResult, type PlannedPools, planPools } from "./reconcile.ts";
 
 const POOL = ["template_name", "preset_name", "organization_name"] as const;
 
@@ -38,6 +38,19 @@ export function createPoolMetrics(
   );
   const failed = counter("coderd_prebuilt_workspaces_failed_total", "Prebuilds whose first build failed.");
   const claimed = counter("coderd_prebuilt_workspaces_claimed_total", "Prebuilds that were handed over.");
+  const hardLimited = gauge(
+    "coderd_prebuilt_workspaces_preset_hard_limited",
+    "1 while too many builds in a row have failed; absent otherwise.",
+  );
+  const validationFailed = gauge(
+    "coderd_prebuilt_workspaces_preset_validation_failed",
+    "1 while the template refuses the preset; absent otherwise.",
+  );
+  const paused = new Gauge({
+    name: "coderd_prebuilt_workspaces_reconciliation_paused",
+    help: "1 while all pools are paused, 0 otherwise.",
+    registers: [values],
+  });
   const lastUpdated = new Gauge({
     name: "coderd_prebuilt_workspaces_metrics_last_updated",
     help: "When the values of the pools were last read, in unix seconds; 0 means not yet.",
@@ -69,14 +82,18 @@ export function createPoolMetrics(
   });
   for (const result of ["ok", "partial", "failed"]) passes.inc({ result }, 0);
 
-  function publish(pools: readonly PoolPlan[], counters: readonly PoolCounters[], now: Date): void {
-    for (const metric of [desired, running, eligible, created, failed, claimed]) metric.reset();
+  const byPool = [desired, running, eligible, created, failed, claimed, hardLimited, validationFailed];
+
+  function publish({ pause, pools }: PlannedPools, counters: readonly PoolCounters[], now: Date): void {
+    for (const metric of byPool) metric.reset();
     for (const { pool, plan } of pools) {
       if (!pool.active || pool.templateDeleted) continue;
       const labels = labelsOf(pool);
       desired.inc(labels, plan.state.desired);
       running.inc(labels, plan.state.actual);
       eligible.inc(labels, plan.state.eligible);
+      if (pool.status === "hard_limited") hardLimited.set(labels, 1);
+      if (pool.status === "validation_failed") validationFailed.set(labels, 1);
     }
     for (const counts of counters) {
       const labels = labelsOf(counts);
@@ -84,14 +101,15 @@ export function createPoolMetrics(
       failed.inc(labels, counts.failed);
       claimed.inc(labels, counts.claimed);
     }
+    paused.set(pause === null ? 0 : 1);
     lastUpdated.set(Math.floor(now.getTime() / 1_000));
   }
 
   return {
     async refresh() {
       const now = context.clock.now();
-      const [pools, counters] = await Promise.all([planPools(context), readCounters(context.pool)]);
-      publish(pools, counters, now);
+      const [planned, counters] = await Promise.all([planPools(context), readCounters(context.pool)]);
+      publish(planned, counters, now);
       written = await values.metrics();
     },
     text: async () => written ?? values.metrics(),

@@ -1,4 +1,5 @@
-import { isActive, type PresetSnapshot, type RunningPrebuild } from "./snapshot.ts";
+import { shareInFlight } from "./in-flight.ts";
+import { type FailedPrebuild, isActive, type PresetSnapshot, type RunningPrebuild, withheldBy } from "./snapshot.ts";
 import { isExpired, type PoolState, stateOf } from "./state.ts";
 
 /** What a pass does to a pool, with the reason that logs, metrics and the status repeat. */
@@ -7,7 +8,7 @@ export type Action =
   | {
       readonly kind: "delete";
       readonly ids: readonly string[];
-      readonly reason: "expired" | "extraneous" | "inactive";
+      readonly reason: "expired" | "extraneous" | "inactive" | "failed" | "delete_failed";
     }
   | { readonly kind: "cancel_pending"; readonly reason: "inactive" }
   | { readonly kind: "backoff"; readonly until: Date; readonly reason: "recent_failures" };
@@ -22,21 +23,53 @@ export type PresetPlan = {
 };
 
 export type PlanSettings = {
-  /** How long one recent failure delays the next creations, in milliseconds. */
+  /** How long one recent failure delays the next creations, and one failed deletion the next, in milliseconds. */
   readonly backoffIntervalMs: number;
+  /** The most prebuilds of all pools that are being started at once; 0 means any number. */
+  readonly maxInFlight: number;
+  /** How long a failed prebuild is kept for people to look at, in milliseconds. */
+  readonly failedRetentionMs: number;
 };
 
-/** Decides what one pool needs now. The same snapshot and time give the same plan. */
+/** A deletion that keeps failing is tried again at least this often. */
+const LONGEST_DELETE_WAIT_MS = 3_600_000;
+
+/** Decides what all pools need now. The same snapshots and time give the same plans, in the same order. */
+export function planPresets(
+  presets: readonly PresetSnapshot[],
+  settings: PlanSettings,
+  now: Date,
+): readonly PresetPlan[] {
+  const plans = presets.map((preset) => planPreset(preset, settings, now));
+  return shareInFlight(presets, plans, settings.maxInFlight);
+}
+
+/** Decides what one pool needs now, without regard to the others. */
 export function planPreset(preset: PresetSnapshot, settings: PlanSettings, now: Date): PresetPlan {
   const state = stateOf(preset, now);
   const skip = isSkippable(preset);
-  const actions = skip || preset.paused ? [] : isActive(preset) ? keep(preset, state, settings, now) : drain(preset);
+  if (skip || preset.paused) return { id: preset.id, skip, state, actions: [] };
+  const actions = isActive(preset)
+    ? [...removeSurplus(preset, state, now), ...cleanUp(preset, settings, now), ...fill(preset, state, settings, now)]
+    : [...drain(preset), ...cleanUp(preset, settings, now)];
   return { id: preset.id, skip, state, actions };
+}
+
+/** The part of a plan that a pass executes: a pool that creates nothing anyway has nothing to wait for either. */
+export function executable(preset: PresetSnapshot, plan: PresetPlan): PresetPlan {
+  if (withheldBy(preset) === undefined) return plan;
+  return { ...plan, actions: plan.actions.filter(({ kind }) => kind !== "create" && kind !== "backoff") };
 }
 
 /** A pool that is no longer kept, has no members and nothing under way is not worth a closer look. */
 function isSkippable(preset: PresetSnapshot): boolean {
-  return !isActive(preset) && preset.running.length === 0 && preset.pending === 0 && preset.backoff === null;
+  return (
+    !isActive(preset) &&
+    preset.running.length === 0 &&
+    preset.pending === 0 &&
+    preset.failed.length === 0 &&
+    preset.backoff === null
+  );
 }
 
 /** A pool that is no longer kept: what has not begun is canceled, and all that runs goes, expired or not. */
@@ -49,30 +82,45 @@ function drain(preset: PresetSnapshot): Action[] {
   return actions;
 }
 
-/**
- * A pool that is kept: first expired prebuilds go, then the oldest of those above the target, then what is missing is
- * created. Recent failures hold back the creating only, because a deletion cannot fail for the reason a start did.
- */
-function keep(preset: PresetSnapshot, state: PoolState, settings: PlanSettings, now: Date): Action[] {
+/** A pool that is kept: first expired prebuilds go, then the oldest of those above the target. */
+function removeSurplus(preset: PresetSnapshot, state: PoolState, now: Date): Action[] {
   const actions: Action[] = [];
   const expired = preset.running.filter((prebuild) => isExpired(preset, prebuild, now));
   if (expired.length > 0) actions.push({ kind: "delete", ids: idsOf(expired), reason: "expired" });
-
   if (state.extraneous > 0) {
     const fresh = oldestFirst(preset.running.filter((prebuild) => !isExpired(preset, prebuild, now)));
     actions.push({ kind: "delete", ids: idsOf(fresh.slice(0, state.extraneous)), reason: "extraneous" });
   }
-
-  const missing = state.desired - (state.actual - state.expired) - state.starting;
-  if (missing > 0) {
-    const until = backoffUntil(preset, settings);
-    actions.push(
-      until !== undefined && now.getTime() <= until.getTime()
-        ? { kind: "backoff", until, reason: "recent_failures" }
-        : { kind: "create", count: missing, reason: "below_target" },
-    );
-  }
   return actions;
+}
+
+/** What failed to start goes when people have had time to look at it; what failed to go is asked to go again. */
+function cleanUp(preset: PresetSnapshot, settings: PlanSettings, now: Date): Action[] {
+  const actions: Action[] = [];
+  const due = preset.failed.filter((prebuild) => now.getTime() >= cleanUpAt(prebuild, settings));
+  const failed = due.filter(({ failedDeletes }) => failedDeletes === 0);
+  const undeleted = due.filter(({ failedDeletes }) => failedDeletes > 0);
+  if (failed.length > 0) actions.push({ kind: "delete", ids: idsOf(failed), reason: "failed" });
+  if (undeleted.length > 0) actions.push({ kind: "delete", ids: idsOf(undeleted), reason: "delete_failed" });
+  return actions;
+}
+
+function cleanUpAt({ failedAt, failedDeletes }: FailedPrebuild, settings: PlanSettings): number {
+  const wait = Math.min(failedDeletes * settings.backoffIntervalMs, LONGEST_DELETE_WAIT_MS);
+  return failedAt.getTime() + (failedDeletes === 0 ? settings.failedRetentionMs : wait);
+}
+
+/**
+ * What is missing is created. Recent failures hold back the creating only, because a deletion cannot fail for the
+ * reason a start did.
+ */
+function fill(preset: PresetSnapshot, state: PoolState, settings: PlanSettings, now: Date): Action[] {
+  const missing = state.desired - (state.actual - state.expired) - state.starting;
+  if (missing <= 0) return [];
+  const until = backoffUntil(preset, settings);
+  return until !== undefined && now.getTime() <= until.getTime()
+    ? [{ kind: "backoff", until, reason: "recent_failures" }]
+    : [{ kind: "create", count: missing, reason: "below_target" }];
 }
 
 /** The last instant at which recent failures hold back creations: each failure adds one interval to the wait. */
@@ -86,4 +134,4 @@ function oldestFirst(prebuilds: readonly RunningPrebuild[]): RunningPrebuild[] {
   return prebuilds.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1));
 }
 
-const idsOf = (prebuilds: readonly RunningPrebuild[]): string[] => prebuilds.map((prebuild) => prebuild.id);
+const idsOf = (prebuilds: readonly { readonly id: string }[]): string[] => prebuilds.map(({ id }) => id);

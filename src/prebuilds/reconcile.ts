@@ -1,14 +1,23 @@
 import type { Context } from "../context.ts";
 import { type ActionResult, executeAction } from "./execute.ts";
+import { createCount } from "./in-flight.ts";
+import { reconcileMemberships } from "./memberships.ts";
 import { poolName } from "./name.ts";
-import { type PresetPlan, planPreset } from "./plan.ts";
-import { type Pool, readSnapshot } from "./store.ts";
+import { executable, type PresetPlan, planPresets } from "./plan.ts";
+import { storeStatuses } from "./preset-status-store.ts";
+import { type Pause, type Pool, readSnapshot } from "./store.ts";
 
 export type PoolPlan = { readonly pool: Pool; readonly plan: PresetPlan };
 
-/** What a pass saw, decided and did. */
-export type PassResult = {
+/** All pools and what each needs now. */
+export type PlannedPools = {
+  /** Who has paused all pools; null when nobody has. */
+  readonly pause: Pause | null;
   readonly pools: readonly PoolPlan[];
+};
+
+/** What a pass saw, decided and did. */
+export type PassResult = PlannedPools & {
   readonly results: readonly (ActionResult & { readonly pool: Pool })[];
   readonly failures: number;
 };
@@ -17,10 +26,17 @@ export type PassResult = {
 const CONCURRENCY = 4;
 
 /** Reads the snapshot and decides what each pool needs now; changes nothing. */
-export async function planPools(context: Pick<Context, "pool" | "clock" | "poolSettings">): Promise<PoolPlan[]> {
+export async function planPools(context: Pick<Context, "pool" | "clock" | "poolSettings">): Promise<PlannedPools> {
   const now = context.clock.now();
-  const pools = await readSnapshot(context.pool, now, context.poolSettings.backoffLookbackMs);
-  return pools.map((pool) => ({ pool, plan: planPreset(pool, context.poolSettings, now) }));
+  const { pause, pools } = await readSnapshot(context.pool, now, context.poolSettings);
+  const plans = planPresets(pools, context.poolSettings, now);
+  return {
+    pause,
+    pools: pools.flatMap((pool, index) => {
+      const plan = plans[index];
+      return plan ? [{ pool, plan: executable(pool, plan) }] : [];
+    }),
+  };
 }
 
 /**
@@ -28,18 +44,15 @@ export async function planPools(context: Pick<Context, "pool" | "clock" | "poolS
  * @param signal aborted when this replica no longer leads; actions that have not begun are left to the next leader
  */
 export async function runPass(context: Context, signal: AbortSignal): Promise<PassResult> {
-  const pools = await planPools(context);
+  const { pause, pools } = await planPools(context);
+  if (pause !== null || signal.aborted) return { pause, pools, results: [], failures: 0 };
   const results: (ActionResult & { readonly pool: Pool })[] = [];
-  let failures = 0;
+  let failures = (await keepMemberships(context, signal)) + (await keepStatuses(context, pools));
 
   async function executePool({ pool, plan }: PoolPlan): Promise<void> {
     for (const action of plan.actions) {
       if (signal.aborted) return;
-      const log = context.log.child({
-        organization: pool.organizationName,
-        template: pool.templateName,
-        preset: pool.presetName,
-      });
+      const log = context.log.child(labelsOf(pool));
       try {
         const result = await executeAction(context, pool, action, plan.state.desired);
         results.push({ pool, ...result });
@@ -53,12 +66,66 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
     }
   }
 
-  const waiting = pools.filter(({ plan }) => plan.actions.length > 0).values();
+  const waiting = pools
+    .filter(({ plan }) => plan.actions.length > 0)
+    .toSorted(byUrgency)
+    .values();
   await Promise.all(
     Array.from({ length: CONCURRENCY }, async () => {
       for (const next of waiting) await executePool(next);
     }),
   );
   if (results.some(({ done }) => done > 0)) context.wake.jobs();
-  return { pools, results, failures };
+  return { pause, pools, results, failures };
 }
+
+/** Builds are queued in the order in which they are asked for: what makes room first, then the emptiest pools. */
+function byUrgency(a: PoolPlan, b: PoolPlan): number {
+  return fillOf(a) - fillOf(b);
+}
+
+function fillOf({ plan }: PoolPlan): number {
+  const { actual, expired, starting, desired } = plan.state;
+  return createCount(plan) === 0 ? -1 : (actual - expired + starting) / desired;
+}
+
+/** Whoever owns the prebuilds must be a member where they are; the answer is how many attempts failed. */
+async function keepMemberships(context: Context, signal: AbortSignal): Promise<number> {
+  try {
+    return (await reconcileMemberships(context, signal)).failures;
+  } catch (err) {
+    context.log.error({ err }, "the prebuilds user's memberships could not be looked at; the next pass tries again");
+    return 1;
+  }
+}
+
+/** Stores which pools have reached the failure limit, or have left it; the answer is how many attempts failed. */
+async function keepStatuses(context: Context, pools: readonly PoolPlan[]): Promise<number> {
+  const changed = pools.filter(({ pool }) => pool.status !== pool.storedStatus);
+  const limit = context.poolSettings.failureHardLimit;
+  const detail = limit === 1 ? "the last build failed" : `the last ${limit} builds failed`;
+  try {
+    const stored = await storeStatuses(
+      context.pool,
+      changed.map(({ pool: { id, storedStatus, status } }) => {
+        return { id, from: storedStatus, to: status, detail: status === "hard_limited" ? detail : "" };
+      }),
+      context.clock.now(),
+    );
+    for (const { pool } of changed.filter(({ pool: { id } }) => stored.includes(id))) {
+      const log = context.log.child({ ...labelsOf(pool), status: pool.status });
+      if (pool.status === "healthy") log.info(`pool ${poolName(pool)}: creations go on`);
+      else log.warn(`pool ${poolName(pool)}: no more creations, because ${detail}; look at their logs, then reset it`);
+    }
+    return 0;
+  } catch (err) {
+    context.log.error({ err }, "the statuses of pools could not be stored; the next pass tries again");
+    return 1;
+  }
+}
+
+const labelsOf = (pool: Pool) => ({
+  organization: pool.organizationName,
+  template: pool.templateName,
+  preset: pool.presetName,
+});

@@ -1,7 +1,8 @@
+import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { scopeOfCaller } from "../http/authorize.ts";
-import { readPlan, readPools } from "./status.ts";
+import { planSchema, poolSchema, readPlan, readPools } from "./status.ts";
 
 const TAGS = ["prebuilds"];
 
@@ -14,6 +15,7 @@ export function registerPrebuildRoutes(app: App, context: Context): void {
       schema: {
         summary: "The pools of the caller's organizations: what they hold, and why they are not full",
         tags: TAGS,
+        response: { 200: z.array(poolSchema) },
       },
     },
     async (request) => {
@@ -28,7 +30,11 @@ export function registerPrebuildRoutes(app: App, context: Context): void {
     {
       // The plan weighs the pools of all organizations against one another, so it is for who runs the deployment.
       config: { access: { action: "read", of: () => ({ type: "deployment_config" }) } },
-      schema: { summary: "What a pass would do now, and why; changes nothing", tags: TAGS },
+      schema: {
+        summary: "What a pass would do now, and why; changes nothing",
+        tags: TAGS,
+        response: { 200: planSchema },
+      },
     },
     async () => readPlan(context),
   );

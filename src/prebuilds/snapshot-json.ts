@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
-import { type PresetPlan, planPreset } from "./plan.ts";
+import { type PresetPlan, planPresets } from "./plan.ts";
 import type { PresetSnapshot } from "./snapshot.ts";
 
 const instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
@@ -47,8 +47,13 @@ export function planSnapshot(document: unknown, now: Date): { presets: ReturnTyp
     const problems = parsed.error.issues.map((issue) => `${pathOf(issue.path)}: ${issue.message}`);
     throw new UsageError(`the snapshot is not valid:\n${problems.join("\n")}`);
   }
-  const settings = { backoffIntervalMs: parsed.data.backoff_interval_seconds * 1_000 };
-  return { presets: parsed.data.presets.map((given) => planJson(planPreset(snapshotOf(given), settings, now))) };
+  const { backoff_interval_seconds, max_in_flight, presets } = parsed.data;
+  const settings = {
+    backoffIntervalMs: backoff_interval_seconds * 1_000,
+    maxInFlight: max_in_flight,
+    failedRetentionMs: 0, // the document knows of no failed prebuilds
+  };
+  return { presets: planPresets(presets.map(snapshotOf), settings, now).map(planJson) };
 }
 
 /** A plan as JSON: instants as ISO text. */
@@ -77,6 +82,7 @@ function snapshotOf(given: z.infer<typeof preset>): PresetSnapshot {
     paused: given.paused,
     scheduling: given.scheduling ?? null,
     running: given.running.map(({ id, created_at, ready }) => ({ id, createdAt: created_at, ready })),
+    failed: [],
     inProgress: given.in_progress,
     pending: given.pending,
     backoff: given.backoff ? { numFailed: given.backoff.num_failed, lastBuildAt: given.backoff.last_build_at } : null,

@@ -6,6 +6,15 @@ export type RunningPrebuild = {
   readonly ready: boolean;
 };
 
+/** A prebuild whose latest build failed: its start, or its deletion. */
+export type FailedPrebuild = {
+  readonly id: string;
+  /** When that build ended. */
+  readonly failedAt: Date;
+  /** How many deletions of it have failed in a row; 0 when it was the start that failed. */
+  readonly failedDeletes: number;
+};
+
 export type PrebuildStatus = "healthy" | "hard_limited" | "validation_failed";
 
 /** The sizes that a pool takes at certain times: windows as cron expressions in one time zone. */
@@ -27,10 +36,14 @@ export type PresetSnapshot = {
   /** Prebuilds created before this instant are no longer wanted. */
   readonly lastInvalidatedAt: Date | null;
   readonly status: PrebuildStatus;
+  /** As many builds in a row have failed as are let fail; holds back the execution of creations, not their planning. */
   readonly hardLimited: boolean;
+  /** Somebody has paused this pool or all pools: nothing is done to it. */
   readonly paused: boolean;
   readonly scheduling: Scheduling | null;
   readonly running: readonly RunningPrebuild[];
+  /** What failed and is still there. */
+  readonly failed: readonly FailedPrebuild[];
   /** Unfinished latest builds of the pool's prebuilds, by transition; those being canceled count too. */
   readonly inProgress: { readonly start: number; readonly stop: number; readonly delete: number };
   /** First builds that wait in the queue although their version is no longer active. */
@@ -42,4 +55,13 @@ export type PresetSnapshot = {
 /** Whether the pool is to be kept at all; prebuilds of any other pool are to go. */
 export function isActive(preset: PresetSnapshot): boolean {
   return preset.active && !preset.templateDeleted && !preset.deprecated;
+}
+
+/**
+ * Why creations in the pool are not executed although they are planned; undefined when they are. Everything else is
+ * done all the same (specification 8.1).
+ */
+export function withheldBy(preset: PresetSnapshot): "hard_limited" | "validation_failed" | undefined {
+  if (preset.status === "validation_failed") return "validation_failed";
+  return preset.hardLimited ? "hard_limited" : undefined;
 }

@@ -1,29 +1,134 @@
+import { z } from "zod";
 import type { Context } from "../context.ts";
 import { explainShortfall } from "./explain.ts";
+import { type FailedBuild, readFailedBuilds } from "./failures-store.ts";
 import { type PoolPlan, planPools } from "./reconcile.ts";
+import { scheduledSize, schedulingProblem, sizeChanges } from "./schedule.ts";
 import { planJson } from "./snapshot-json.ts";
+import type { Pause, Pool } from "./store.ts";
 
 type Reader = Pick<Context, "pool" | "clock" | "poolSettings">;
 
+/** A pool's next change of size is looked for this far ahead. */
+const SCHEDULE_AHEAD_MS = 8 * 86_400_000;
+/** Failures shown where no limit says how many matter. */
+const SHOWN_FAILURES = 3;
+
+const instant = z.iso.datetime();
+const pause = z.object({
+  at: instant,
+  by: z.string().nullable(),
+  /** `pool` for this pool alone, `all` for all pools. */
+  scope: z.enum(["pool", "all"]),
+});
+const state = {
+  desired: z.number(),
+  actual: z.number(),
+  expired: z.number(),
+  eligible: z.number(),
+  extraneous: z.number(),
+  starting: z.number(),
+  stopping: z.number(),
+  deleting: z.number(),
+};
+const reasons = z.array(z.object({ reason: z.string(), count: z.number(), until: instant.optional() }));
+const actions = z.array(z.looseObject({ kind: z.string(), reason: z.string() }));
+
+/** A pool as the API shows it: what it should hold, what it holds, and why it is short. */
+export const poolSchema = z.object({
+  preset_id: z.guid(),
+  preset_name: z.string(),
+  template_id: z.guid(),
+  template_name: z.string(),
+  organization_id: z.guid(),
+  organization_name: z.string(),
+  template_version_id: z.guid(),
+  active: z.boolean(),
+  status: z.enum(["healthy", "hard_limited", "validation_failed"]),
+  status_since: instant.nullable(),
+  status_detail: z.string(),
+  paused: pause.nullable(),
+  ...state,
+  /** Prebuilds whose start failed, and prebuilds whose deletion failed, that are still there. */
+  failed: z.number(),
+  delete_failed: z.number(),
+  scheduling: z
+    .object({
+      timezone: z.string(),
+      base: z.number(),
+      /** The window that is open now; null while none is. */
+      cron: z.string().nullable(),
+      until: instant.nullable(),
+      next_desired: z.number().nullable(),
+      /** Why the schedule is not used; null when it is. */
+      problem: z.string().nullable(),
+    })
+    .nullable(),
+  reasons,
+  /** The newest failed builds, while they hold the pool back. */
+  failures: z.array(
+    z.object({
+      workspace_id: z.guid(),
+      workspace_name: z.string(),
+      build_id: z.guid(),
+      error: z.string(),
+      failed_at: instant,
+      /** Where the build's log is. */
+      logs: z.string(),
+    }),
+  ),
+  actions,
+});
+
+export type PoolView = z.infer<typeof poolSchema>;
+
+/** What a pass would do now, as the API shows it: each pool's actions, and why it is short. */
+export const planSchema = z.object({
+  presets: z.array(
+    z.object({
+      id: z.guid(),
+      skip: z.boolean(),
+      state: z.object(state),
+      actions,
+      preset_name: z.string(),
+      template_name: z.string(),
+      organization_name: z.string(),
+      reasons,
+    }),
+  ),
+});
+
 /** Every pool's state, and why it is not full, ready to be sent as JSON. */
-export async function readPools(context: Reader) {
-  return (await planPools(context)).map(poolJson);
+export async function readPools(context: Reader): Promise<PoolView[]> {
+  const now = context.clock.now();
+  const { pause: allPaused, pools } = await planPools(context);
+  const troubled = pools.filter(({ pool }) => pool.active && (pool.hardLimited || pool.backoff !== null));
+  const limit = context.poolSettings.failureHardLimit || SHOWN_FAILURES;
+  const failures = await readFailedBuilds(
+    context.pool,
+    troubled.map(({ pool }) => pool.id),
+    limit,
+  );
+  return pools.map((planned) => poolJson(planned, { allPaused, failures: failures.get(planned.pool.id) ?? [], now }));
 }
 
 /** What a pass would do now, and why, ready to be sent as JSON; changes nothing. */
-export async function readPlan(context: Reader) {
-  const pools = await planPools(context);
+export async function readPlan(context: Reader): Promise<z.infer<typeof planSchema>> {
+  const { pools } = await planPools(context);
   return {
     presets: pools.map(({ pool, plan }) => ({
       ...planJson(plan),
       preset_name: pool.presetName,
       template_name: pool.templateName,
       organization_name: pool.organizationName,
+      reasons: reasonsJson({ pool, plan }),
     })),
   };
 }
 
-function poolJson({ pool, plan }: PoolPlan) {
+type Around = { readonly allPaused: Pause | null; readonly failures: readonly FailedBuild[]; readonly now: Date };
+
+function poolJson({ pool, plan }: PoolPlan, { allPaused, failures, now }: Around): PoolView {
   return {
     preset_id: pool.id,
     preset_name: pool.presetName,
@@ -34,11 +139,49 @@ function poolJson({ pool, plan }: PoolPlan) {
     template_version_id: pool.templateVersionId,
     active: pool.active && !pool.templateDeleted && !pool.deprecated,
     status: pool.status,
+    status_since: pool.statusSince?.toISOString() ?? null,
+    status_detail: pool.statusDetail,
+    paused: pauseJson(pool, allPaused),
     ...plan.state,
-    reasons: explainShortfall(pool, plan).map((shortfall) => ({
-      ...shortfall,
-      ...(shortfall.until ? { until: shortfall.until.toISOString() } : {}),
+    failed: pool.failed.filter(({ failedDeletes }) => failedDeletes === 0).length,
+    delete_failed: pool.failed.filter(({ failedDeletes }) => failedDeletes > 0).length,
+    scheduling: schedulingJson(pool, now),
+    reasons: reasonsJson({ pool, plan }),
+    failures: failures.map((failure) => ({
+      workspace_id: failure.workspaceId,
+      workspace_name: failure.workspaceName,
+      build_id: failure.buildId,
+      error: failure.error,
+      failed_at: failure.failedAt.toISOString(),
+      logs: `/api/v2/workspacebuilds/${failure.buildId}/logs`,
     })),
     actions: planJson(plan).actions,
+  };
+}
+
+function reasonsJson({ pool, plan }: PoolPlan): PoolView["reasons"] {
+  return explainShortfall(pool, plan).map(({ reason, count, until }) => ({
+    reason,
+    count,
+    ...(until ? { until: until.toISOString() } : {}),
+  }));
+}
+
+function pauseJson(pool: Pool, allPaused: Pause | null): PoolView["paused"] {
+  const found = allPaused ?? pool.pause;
+  return found && { at: found.at.toISOString(), by: found.by, scope: allPaused ? "all" : "pool" };
+}
+
+function schedulingJson({ scheduling, desiredInstances }: Pool, now: Date): PoolView["scheduling"] {
+  if (scheduling === null) return null;
+  const ahead = new Date(now.getTime() + SCHEDULE_AHEAD_MS);
+  const { value: next } = sizeChanges(desiredInstances, scheduling, now, ahead).next();
+  return {
+    timezone: scheduling.timezone,
+    base: desiredInstances,
+    cron: scheduledSize(desiredInstances, scheduling, now).cron,
+    until: next?.at.toISOString() ?? null,
+    next_desired: next?.instances ?? null,
+    problem: schedulingProblem(scheduling) ?? null,
   };
 }

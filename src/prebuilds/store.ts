@@ -1,8 +1,10 @@
 import type pg from "pg";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { type Failures, readFailures } from "./failures-store.ts";
 import { targetAt } from "./schedule.ts";
-import type { PrebuildStatus, PresetSnapshot, RunningPrebuild, Scheduling } from "./snapshot.ts";
+import { parseSettings, SETTINGS_KEY } from "./settings.ts";
+import type { FailedPrebuild, PrebuildStatus, PresetSnapshot, RunningPrebuild, Scheduling } from "./snapshot.ts";
 
 /** A pool's snapshot with the names that people and metrics know it by. */
 export type Pool = PresetSnapshot & {
@@ -12,7 +14,27 @@ export type Pool = PresetSnapshot & {
   readonly organizationId: string;
   readonly organizationName: string;
   readonly templateVersionId: string;
+  /** The status as it is stored; `status` is what it should be now. */
+  readonly storedStatus: PrebuildStatus;
+  readonly statusSince: Date | null;
+  /** Why the pool is not healthy; empty when it is. */
+  readonly statusDetail: string;
+  /** Who has paused this pool, and when; null when nobody has, though all pools may be paused. */
+  readonly pause: Pause | null;
 };
+
+/** A pause and who made it; the name is null when that cannot be told any more. */
+export type Pause = { readonly at: Date; readonly by: string | null };
+
+/** All that a pass decides on. */
+export type Snapshot = {
+  /** Who has paused all pools; null when nobody has. */
+  readonly pause: Pause | null;
+  readonly pools: readonly Pool[];
+};
+
+/** How to read the pools: how far back failures count, in milliseconds, and how many in a row are too many. */
+export type SnapshotSettings = { readonly backoffLookbackMs: number; readonly failureHardLimit: number };
 
 type PresetRow = {
   id: string;
@@ -30,6 +52,10 @@ type PresetRow = {
   last_invalidated_at: Date | null;
   status: PrebuildStatus;
   timezone: string;
+  status_since: Date | null;
+  status_detail: string;
+  paused_at: Date | null;
+  paused_by: string | null;
 };
 
 type MembersRow = {
@@ -49,7 +75,8 @@ const PRESETS = `
     coalesce(t.active_version_id = v.id, false) and p.desired_instances is not null as active,
     t.deleted as template_deleted, t.deprecated <> '' as deprecated, p.desired_instances,
     p.invalidate_after_secs as ttl_seconds, p.last_invalidated_at, p.prebuild_status as status,
-    p.scheduling_timezone as timezone
+    p.scheduling_timezone as timezone, p.prebuild_status_since as status_since,
+    p.prebuild_status_detail as status_detail, b.paused_at, bu.username as paused_by
   from (
     select ap.id from templates at
     join template_version_presets ap on ap.template_version_id = at.active_version_id
@@ -61,6 +88,8 @@ const PRESETS = `
   join template_versions v on v.id = p.template_version_id
   join templates t on t.id = v.template_id
   join organizations o on o.id = t.organization_id
+  left join pool_pauses b on b.template_id = t.id and b.preset_name = p.name
+  left join users bu on bu.id = b.paused_by
   order by o.name, t.name, p.name, p.id`;
 
 const MEMBERS = `
@@ -86,52 +115,72 @@ const SCHEDULES = `
   where not t.deleted
   group by s.preset_id`;
 
-/** For each pool with failures since $1: how many, the newest, and how many first builds are newer than that one. */
-const FAILURES = `
-  select f.preset_id, f.num_failed, f.last_failed_at,
-    (select count(*) from workspaces n where n.created_as_prebuild and n.preset_id = f.preset_id
-      and n.created_at > f.last_failed_at)::int as newer
-  from (
-    select preset_id, count(*)::int as num_failed, max(created_at) as last_failed_at
-    from workspaces
-    where created_as_prebuild and prebuild_outcome = 'failed' and created_at > $1
-    group by preset_id
-  ) f`;
+/** Prebuilds whose latest build failed; they are few, so what is known of their builds may be looked up. */
+const FAILED = `
+  select w.preset_id, w.id, coalesce(j.completed_at, j.updated_at) as failed_at,
+    case when w.latest_transition = 'delete' then w.latest_build_number - coalesce((
+      select max(e.build_number) from workspace_builds e where e.workspace_id = w.id and e.transition <> 'delete'), 0)
+    else 0 end as failed_deletes
+  from workspaces w
+  join workspace_builds b on b.id = w.latest_build_id
+  join provisioner_jobs j on j.id = b.job_id
+  where w.owner_id = $1 and not w.deleted and w.latest_job_status = 'failed' and w.preset_id is not null
+    and w.latest_transition in ('start', 'delete')
+  order by w.id`;
 
-/**
- * Reads everything a pass decides on, in one short transaction with a constant number of queries.
- * @param lookbackMs how far back failures count, in milliseconds
- */
-export async function readSnapshot(pool: pg.Pool, now: Date, lookbackMs: number): Promise<Pool[]> {
-  const since = new Date(now.getTime() - lookbackMs);
+const SETTINGS = `
+  select c.value, c.updated_at as at, u.username as by
+  from site_configs c left join users u on u.id = c.updated_by where c.key = $1`;
+
+type FailedRow = { preset_id: string; id: string; failed_at: Date; failed_deletes: number };
+
+/** Reads everything a pass decides on, in one short transaction with a constant number of queries. */
+export async function readSnapshot(pool: pg.Pool, now: Date, settings: SnapshotSettings): Promise<Snapshot> {
   return withTransaction(pool, BEGIN.snapshot, async (client) => {
+    const stored = await client.query<{ value: string; at: Date; by: string | null }>(SETTINGS, [SETTINGS_KEY]);
     const presets = await client.query<PresetRow>(PRESETS, [PREBUILDS_SYSTEM_USER_ID]);
     const members = await client.query<MembersRow>(MEMBERS, [PREBUILDS_SYSTEM_USER_ID]);
+    const failed = await client.query<FailedRow>(FAILED, [PREBUILDS_SYSTEM_USER_ID]);
     const schedules = await client.query<{ preset_id: string; schedule: Scheduling["schedule"] }>(SCHEDULES);
-    const failures = await client.query<FailuresRow>(FAILURES, [since]);
+    const failuresOf = await readFailures(client, now, settings);
 
-    const membersOf = new Map(members.rows.map((row) => [row.preset_id, row]));
-    const scheduleOf = new Map(schedules.rows.map((row) => [row.preset_id, row.schedule]));
-    const failuresOf = new Map(failures.rows.map((row) => [row.preset_id, row]));
-    return presets.rows.map((row) =>
-      assemble(row, membersOf.get(row.id), scheduleOf.get(row.id), failuresOf.get(row.id), now),
+    const [row] = stored.rows;
+    const pause = row && parseSettings(row.value).reconciliation_paused ? { at: row.at, by: row.by } : null;
+    const membersOf = new Map(members.rows.map((one) => [one.preset_id, one]));
+    const failedOf = Map.groupBy(failed.rows, (one) => one.preset_id);
+    const scheduleOf = new Map(schedules.rows.map((one) => [one.preset_id, one.schedule]));
+    const pools = presets.rows.map((one) =>
+      assemble(one, {
+        members: membersOf.get(one.id),
+        failed: failedOf.get(one.id) ?? [],
+        schedule: scheduleOf.get(one.id),
+        failures: failuresOf.get(one.id),
+        allPaused: pause !== null,
+        now,
+      }),
     );
+    return { pause, pools };
   });
 }
 
-type FailuresRow = { preset_id: string; num_failed: number; last_failed_at: Date; newer: number };
+type Parts = {
+  readonly members: MembersRow | undefined;
+  readonly failed: readonly FailedRow[];
+  readonly schedule: Scheduling["schedule"] | undefined;
+  readonly failures: Failures | undefined;
+  readonly allPaused: boolean;
+  readonly now: Date;
+};
 
-function assemble(
-  row: PresetRow,
-  members: MembersRow | undefined,
-  schedule: Scheduling["schedule"] | undefined,
-  failures: FailuresRow | undefined,
-  now: Date,
-): Pool {
+function assemble(row: PresetRow, { members, failed, schedule, failures, allPaused, now }: Parts): Pool {
   const scheduling = schedule ? { timezone: row.timezone, schedule } : null;
   const desiredInstances = row.desired_instances ?? 0;
   // Failures count only while one of them is among as many of the newest builds as the pool is to have members.
-  const counts = failures !== undefined && failures.newer < targetAt(desiredInstances, scheduling, now);
+  const last = failures?.lastFailedAt ?? null;
+  const counts = last !== null && (failures?.newer ?? 0) < targetAt(desiredInstances, scheduling, now);
+  const hardLimited = failures?.hardLimited ?? false;
+  const computed = hardLimited ? "hard_limited" : "healthy";
+  const pause = row.paused_at && { at: row.paused_at, by: row.paused_by };
   return {
     id: row.id,
     presetName: row.preset_name,
@@ -146,19 +195,29 @@ function assemble(
     desiredInstances,
     ttlSeconds: row.ttl_seconds,
     lastInvalidatedAt: row.last_invalidated_at,
-    status: row.status,
-    hardLimited: row.status === "hard_limited",
-    paused: false,
+    storedStatus: row.status,
+    // What a new version will never be asked about again stays as it was found last.
+    status: row.status === "validation_failed" || !row.active ? row.status : computed,
+    statusSince: row.status_since,
+    statusDetail: row.status_detail,
+    hardLimited,
+    pause,
+    paused: allPaused || pause !== null,
     scheduling,
     running: unpack(members?.running ?? null),
+    failed: failed.map(failedPrebuild),
     inProgress: {
       start: members?.starting ?? 0,
       stop: members?.stopping ?? 0,
       delete: members?.deleting ?? 0,
     },
     pending: row.active ? 0 : (members?.pending ?? 0),
-    backoff: counts ? { numFailed: failures.num_failed, lastBuildAt: failures.last_failed_at } : null,
+    backoff: counts ? { numFailed: failures?.numFailed ?? 0, lastBuildAt: last } : null,
   };
+}
+
+function failedPrebuild(row: FailedRow): FailedPrebuild {
+  return { id: row.id, failedAt: row.failed_at, failedDeletes: row.failed_deletes };
 }
 
 function unpack(packed: string | null): RunningPrebuild[] {

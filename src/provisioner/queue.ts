@@ -20,11 +20,17 @@ export const WORK = {
 } as const;
 export type WorkKind = (typeof WORK)[keyof typeof WORK];
 
+/** Where work goes that killed every worker that took it. */
+const DEAD_LETTER: Readonly<Partial<Record<WorkKind, WorkKind>>> = {
+  [WORK.build]: WORK.deadBuild,
+  [WORK.readiness]: WORK.deadReadiness,
+};
+
 /**
- * A piece of work that this process has taken. `retryCount` tells one taking of it from the next; it changes when the
- * process takes again what it still runs, after it seemed dead for a while.
+ * A piece of work that this process has taken. `id` and `retryCount` tell one taking of it from the next; they change
+ * when the process takes again what it still runs, after it seemed dead for a while or the queue had lost the item.
  */
-export type WorkItem = { readonly id: string; readonly subjectId: string; retryCount: number };
+export type WorkItem = { id: string; readonly subjectId: string; retryCount: number };
 
 /** A worker that is silent for this long has lost its work to another one. */
 const HEARTBEAT_SECONDS = 15;
@@ -37,6 +43,11 @@ export type BuildQueue = AsyncDisposable & {
   start(): Promise<void>;
   /** Adds work in the caller's transaction; it can be taken once that commits. */
   add(client: Queryable, kind: WorkKind, subjectIds: readonly string[], priority: number): Promise<void>;
+  /**
+   * Which of these subjects have no item of this kind that waits or runs, neither a living nor a dead one, in the order
+   * given. The answer holds for as long as the caller's transaction keeps others from adding and ending such work.
+   */
+  missing(client: Queryable, kind: WorkKind, subjectIds: readonly string[]): Promise<string[]>;
   /** Takes up to `limit` items, those with the highest priority first, then the oldest. */
   take(kind: WorkKind, limit: number): Promise<WorkItem[]>;
   /** Says that the work goes on; false means that somebody else may take it or has taken it. */
@@ -82,12 +93,8 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
     async start() {
       await boss.start();
       started = true;
-      for (const [kind, deadLetter] of [
-        [WORK.deadBuild, undefined],
-        [WORK.deadReadiness, undefined],
-        [WORK.build, WORK.deadBuild],
-        [WORK.readiness, WORK.deadReadiness],
-      ] as const) {
+      for (const kind of [WORK.deadBuild, WORK.deadReadiness, WORK.build, WORK.readiness]) {
+        const deadLetter = DEAD_LETTER[kind];
         const options = deadLetter === undefined ? OPTIONS : { ...OPTIONS, deadLetter };
         // A table of its own has fewer indexes to keep, which every claim and every filling of a pool feels.
         await boss.createQueue(kind, { ...options, partition: true });
@@ -99,6 +106,19 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
       if (subjectIds.length === 0) return;
       const jobs = subjectIds.map((subjectId) => ({ data: { subjectId }, priority }));
       await boss.insert(kind, jobs, { db: executor(client) });
+    },
+    async missing(client, kind, subjectIds) {
+      if (subjectIds.length === 0) return [];
+      const deadLetter = DEAD_LETTER[kind];
+      const kinds = deadLetter === undefined ? [kind] : [kind, deadLetter];
+      // The library looks for one subject at a time. The states before this one are those of items that wait or run.
+      const { rows } = await client.query<{ subject_id: string }>(
+        `select data->>'subjectId' as subject_id from ${QUEUE_SCHEMA}.job
+         where name = any($1::text[]) and state < 'completed' and data->>'subjectId' = any($2::text[])`,
+        [kinds, subjectIds],
+      );
+      const present = new Set(rows.map((row) => row.subject_id));
+      return subjectIds.filter((subjectId) => !present.has(subjectId));
     },
     async take(kind, limit) {
       const jobs = await boss.fetch<{ subjectId: string }>(kind, { batchSize: limit });

@@ -38,6 +38,7 @@ type Lane = {
   readonly kind: WorkKind;
   readonly limit: number;
   run(item: WorkItem, signal: AbortSignal): Promise<void>;
+  /** By what the work is about. */
   readonly running: Map<string, Running>;
 };
 
@@ -72,9 +73,11 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
   }
 
   function begin(lane: Lane, item: WorkItem): void {
-    const same = lane.running.get(item.id);
+    const same = lane.running.get(item.subjectId);
     if (same) {
-      // This process seemed dead for a while, but it still runs what it has now taken again: that simply goes on.
+      // This process seemed dead for a while, or the queue had lost the item, but what it has now taken again still
+      // runs here: that simply goes on.
+      same.item.id = item.id;
       same.item.retryCount = item.retryCount;
       return;
     }
@@ -86,10 +89,10 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
         return handBack(lane.kind, item);
       })
       .finally(() => {
-        lane.running.delete(item.id);
+        lane.running.delete(item.subjectId);
         looking.poke();
       });
-    lane.running.set(item.id, { item, abort, ended });
+    lane.running.set(item.subjectId, { item, abort, ended });
     if (draining) abort.abort("shutdown" satisfies AbortReason);
   }
 

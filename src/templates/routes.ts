@@ -6,8 +6,17 @@ import { notFound, pathPart, scopeOfCaller, targetIdOf } from "../http/authorize
 import { idParams } from "../http/paging.ts";
 import { findOrganizationInPath } from "../http/references.ts";
 import type { Resource } from "../rbac/access.ts";
+import { readDeclaredParameters } from "./parameter-store.ts";
 import { findTemplate, findTemplateByName, findTemplateVersion, listPresets, listTemplates } from "./store.ts";
-import { presetSchema, templateSchema, templateVersionSchema, templateVersionView, templateView } from "./view.ts";
+import {
+  parameterSchema,
+  parameterView,
+  presetSchema,
+  templateSchema,
+  templateVersionSchema,
+  templateVersionView,
+  templateView,
+} from "./view.ts";
 
 const TAGS = ["templates"];
 const organizationParams = z.object({ organization: z.string().describe("an id, a name or `default`") });
@@ -121,5 +130,19 @@ export function registerTemplateRoutes(app: App, context: Context): void {
       },
     },
     async (request) => listPresets(pool, targetIdOf(request)),
+  );
+
+  app.get(
+    "/templateversions/:id/rich-parameters",
+    {
+      config: { access: { action: "read", of: byVersion } },
+      schema: {
+        summary: "The parameters that a template version declares; one that declares none takes any",
+        tags: TAGS,
+        params: idParams,
+        response: { 200: z.array(parameterSchema) },
+      },
+    },
+    async (request) => (await readDeclaredParameters(pool, targetIdOf(request))).map(parameterView),
   );
 }

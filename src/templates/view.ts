@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type DescribedParameter, PARAMETER_TYPES } from "./parameters.ts";
 
 export type TemplateRow = {
   readonly id: string;
@@ -83,6 +84,22 @@ export const presetSchema = z.object({
   parameters: z.array(z.object({ name: z.string(), value: z.string() })),
 });
 
+/** A declared parameter as the API shows it. */
+export const parameterSchema = z.object({
+  name: z.string(),
+  display_name: z.string(),
+  description: z.string(),
+  type: z.enum(PARAMETER_TYPES),
+  mutable: z.boolean(),
+  default_value: z.string(),
+  options: z.array(z.object({ name: z.string(), value: z.string() })),
+  validation_regex: z.string(),
+  validation_min: z.number().nullable(),
+  validation_max: z.number().nullable(),
+  validation_error: z.string(),
+  required: z.boolean(),
+});
+
 /** A preset is stored as it is shown. */
 export type PresetRow = z.infer<typeof presetSchema>;
 
@@ -105,5 +122,24 @@ export function templateVersionView(row: TemplateVersionRow): z.infer<typeof tem
     created_by: { id, username },
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
+  };
+}
+
+/** Turns a declared parameter into what the API shows. */
+export function parameterView(parameter: DescribedParameter): z.infer<typeof parameterSchema> {
+  const { name, displayName, description, type, mutable, required, defaultValue, options, validation } = parameter;
+  return {
+    name,
+    display_name: displayName,
+    description,
+    type,
+    mutable,
+    default_value: defaultValue,
+    options: [...options],
+    validation_regex: validation.regex,
+    validation_min: validation.min,
+    validation_max: validation.max,
+    validation_error: validation.error,
+    required,
   };
 }

@@ -16,6 +16,8 @@ export type CreateTarget = {
   readonly allowUserAutostart: boolean;
   readonly allowUserAutostop: boolean;
   readonly presets: readonly TargetPreset[];
+  /** The version declares its parameters. */
+  readonly declaresParameters: boolean;
 };
 
 export type TargetPreset = {
@@ -37,6 +39,7 @@ type TargetRow = {
   default_ttl: string;
   allow_user_autostart: boolean;
   allow_user_autostop: boolean;
+  declares_parameters: boolean;
   presets: {
     id: string;
     desired_instances: number | null;
@@ -55,6 +58,7 @@ export async function readCreateTarget(
     `select t.id as template_id, t.name as template_name, t.provisioner, v.id as version_id,
        coalesce(t.active_version_id = v.id, false) as version_active, t.deprecated, t.default_ttl,
        t.allow_user_autostart, t.allow_user_autostop,
+       exists (select from template_version_parameters d where d.template_version_id = v.id) as declares_parameters,
        coalesce((select json_agg(json_build_object('id', p.id, 'desired_instances', p.desired_instances,
            'ttl_seconds', p.invalidate_after_secs, 'last_invalidated_at', p.last_invalidated_at,
            'parameters', coalesce((select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
@@ -79,6 +83,7 @@ export async function readCreateTarget(
     defaultTtl: Number(row.default_ttl),
     allowUserAutostart: row.allow_user_autostart,
     allowUserAutostop: row.allow_user_autostop,
+    declaresParameters: row.declares_parameters,
     presets: row.presets.map((preset) => ({
       id: preset.id,
       desiredInstances: preset.desired_instances,

@@ -4,9 +4,11 @@ import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
-import { hasUnready, type MissReason } from "../prebuilds/claim-store.ts";
+import { type MissReason, readMissReason } from "../prebuilds/claim-store.ts";
 import { oldestFresh } from "../prebuilds/state.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
+import { readDeclaredParameters } from "../templates/parameter-store.ts";
+import { parameterProblems, resolveParameters } from "../templates/parameters.ts";
 import {
   type CreateTarget,
   insertWorkspace,
@@ -90,7 +92,8 @@ async function tryOnce(
   preset: TargetPreset | undefined,
   patient: boolean,
 ): Promise<CreateOutcome | undefined> {
-  const workspace = describe(input, target, preset, context.clock.now());
+  const parameters = await resolve(context, target, mergeParameters(preset?.parameters ?? [], input.parameters));
+  const workspace = describe(input, target, preset, parameters, context.clock.now());
   try {
     const claimed = await tryClaim(context, target, preset, workspace, input.signal);
     if (claimed.workspaceId !== undefined) return { workspaceId: claimed.workspaceId, claimed: true, missReason: null };
@@ -123,7 +126,7 @@ async function tryClaim(
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
   const claimed = await context.claimPrebuild(claim, signal);
   if (claimed) return { workspaceId: claimed.workspaceId };
-  return { missReason: (await hasUnready(context.pool, preset.id)) ? "not_ready" : "pool_empty" };
+  return { missReason: await readMissReason(context.pool, preset.id) };
 }
 
 function buildAnew(context: Context, workspace: NewWorkspace): Promise<string> {
@@ -148,6 +151,7 @@ function describe(
   input: CreateWorkspaceInput,
   target: CreateTarget,
   preset: TargetPreset | undefined,
+  parameters: readonly Parameter[],
   now: Date,
 ): NewWorkspace {
   const autostart = autostartOf(input, target);
@@ -164,9 +168,27 @@ function describe(
     nextStartAt: autostart === null ? null : nextStartAt(autostart, now),
     ttl: ttlOf(input, target),
     automaticUpdates: input.automaticUpdates,
-    parameters: mergeParameters(preset?.parameters ?? [], input.parameters),
+    parameters,
     now,
   };
+}
+
+/** The parameters of the build: what is given, and the defaults that the version declares for the rest. */
+async function resolve(
+  context: Context,
+  target: CreateTarget,
+  given: readonly Parameter[],
+): Promise<readonly Parameter[]> {
+  if (!target.declaresParameters) return given;
+  const declared = await readDeclaredParameters(context.pool, target.versionId);
+  const problems = parameterProblems(declared, given);
+  if (problems.length === 0) return resolveParameters(declared, given);
+  throw new ProblemError("invalid", `the template ${target.templateName} does not take these parameters`, {
+    validations: problems.map(({ name, problem }) => ({
+      field: "rich_parameter_values",
+      detail: `${name} ${problem}`,
+    })),
+  });
 }
 
 function autostartOf(input: CreateWorkspaceInput, target: CreateTarget) {

@@ -20,7 +20,13 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
     settled: async () => {},
   };
   const queue = {} as BuildQueue;
-  const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
+  const poolSettings = {
+    backoffIntervalMs: 60_000,
+    backoffLookbackMs: 3_600_000,
+    failureHardLimit: 3,
+    failedRetentionMs: 3_600_000,
+    maxInFlight: 0,
+  };
   const claimPrebuild = createClaimer({ pool, queue });
   const log = createLogger("silent", process.stderr);
   return { pool, queue, wake, clock: systemClock, log, poolSettings, claimPrebuild, woken };
@@ -109,6 +115,7 @@ const TABLES = [
   "files",
   "templates",
   "template_versions",
+  "template_version_parameters",
   "template_version_presets",
   "template_version_preset_parameters",
   "template_version_preset_prebuild_schedules",

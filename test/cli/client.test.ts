@@ -1,43 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { startTestServer } from "../http/server.ts";
+import { startApi, writeApplyFile } from "./api.ts";
 import { prebuildd, temporaryDirectory } from "./command.ts";
-
-/** The real API on a port of its own, and the command line as its site owner or as alice. */
-async function startApi(t: TestContext) {
-  const server = await startTestServer(t);
-  const url = await server.app.listen({ host: "127.0.0.1", port: 0 });
-  const as = (user: { readonly token: string }, ...args: string[]) =>
-    prebuildd(t, args, { env: { PREBUILDD_URL: url, PREBUILDD_TOKEN: user.token } });
-  return { ...server, url, as };
-}
-
-/** An apply file with one template whose only preset keeps two prebuilds. */
-async function writeApplyFile(t: TestContext, change: (yaml: string) => string = (yaml) => yaml): Promise<string> {
-  const directory = await temporaryDirectory(t);
-  await mkdir(join(directory, "box"));
-  await writeFile(join(directory, "box", "start"), "#!/bin/sh\n", { mode: 0o755 });
-  const file = join(directory, "prebuildd.yaml");
-  const yaml = `users:
-  - username: alice
-    email: alice@example.com
-templates:
-  - name: box
-    provisioner: command
-    source: ./box
-    presets:
-      - name: small
-        parameters: { size: small }
-        prebuilds: { instances: 2 }
-      - name: plain
-`;
-  await writeFile(file, change(yaml));
-  return file;
-}
 
 /** A web server that is no daemon, on a port of its own. */
 async function startWeb(t: TestContext) {
@@ -94,7 +62,7 @@ describe("commands that talk to a daemon", () => {
     assert.match(status.stdout, /^POOL +WANTED +READY +BUILDING +EXPIRED +DELETING +WHY NOT FULL\n/);
     assert.match(status.stdout, /^default\/box: small +2 +0 +0 +0 +0 +2 below target\n$/m);
     const plan = await api.as(api.admin, "plan");
-    assert.equal(plan.stdout, "default/box: small: create 2 (below_target)\n");
+    assert.equal(plan.stdout, "default/box: small: create 2 (below_target)\n  short: 2 below target\n");
 
     const claim = ["claim", "--template", "box", "--preset", "small", "--name"];
     const made = await api.as(api.alice, ...claim, "mine");

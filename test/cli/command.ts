@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,6 +24,28 @@ export async function prebuildd(
   child.stdin.end(given.stdin ?? "");
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { code: child.exitCode, stdout, stderr };
+}
+
+/** A command that goes on until it is told to stop. */
+export type Running = {
+  readonly child: ChildProcess;
+  /** What it has printed so far. */
+  readonly printed: () => string;
+  readonly ended: Promise<Outcome>;
+};
+
+/** Starts the real command line, which is killed at the end of the test, with nothing in its environment but `env`. */
+export function startPrebuildd(t: TestContext, args: readonly string[], env: Record<string, string>): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env["PATH"], ...env } });
+  t.after(() => child.kill("SIGKILL"));
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    stdout += chunk;
+  });
+  const ended = Promise.all([text(child.stderr), once(child, "close")]).then(([stderr]) => {
+    return { code: child.exitCode, stdout, stderr };
+  });
+  return { child, printed: () => stdout, ended };
 }
 
 /** Runs the command line through a shell's pipe into a reader that stops early; the outcome is the command's. */

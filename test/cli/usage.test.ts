@@ -18,7 +18,8 @@ describe("the command line", () => {
     const { code, stdout, stderr } = await prebuildd(t, ["--help"]);
     assert.equal(code, 0);
     assert.equal(stderr, "");
-    for (const command of ["run", "migrate", "apply", "plan", "status", "claim", "workspaces", "token"]) {
+    const groups = ["migrate", "workspaces", "presets", "prebuilds", "templates", "token"];
+    for (const command of [...groups, "run", "apply", "plan", "status", "claim"]) {
       assert.match(stdout, new RegExp(`^  ${command} `, "m"));
     }
   });
@@ -33,6 +34,13 @@ describe("the command line", () => {
     ["a missing option", ["token", "create"], /required option '--user <user>' not specified/],
     ["a number that is none", ["migrate", "down", "--to", "-1"], /must be a whole number from 0/],
     ["a wait that is too long", ["claim", "--wait", "5m"], /must be a duration such as 30s, up to 4m/],
+    ["a preset without its template", ["presets", "pause", "--preset", "p"], /required option '--template <template>'/],
+    [
+      "days out of range",
+      ["presets", "schedule", "--template", "t", "--preset", "p", "--days", "32"],
+      /must be a whole number from 1 to 31/,
+    ],
+    ["--watch with --json", ["status", "--watch", "--json"], /^error: --watch does not go with --json/],
     ["--now without --snapshot", ["plan", "--now", "2025-06-02T09:00:00Z"], /--now goes with --snapshot/],
     ["an instant without its offset", ["plan", "--now", "2025-06-02T09:00:00"], /must be an instant with its offset/],
     [

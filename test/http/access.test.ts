@@ -49,6 +49,7 @@ test("who is a member of nothing gets at nothing of others by any route", async 
     templateversions: template.versionId,
     workspaces: workspace.id,
     workspacebuilds: workspace.buildId,
+    prebuilds: template.smallId,
   };
   const parts = (path: string) => ({
     id: ids[path.split("/")[3] ?? ""] ?? randomUUID(),
@@ -74,7 +75,10 @@ test("who is a member of nothing gets at nothing of others by any route", async 
 async function fingerprint(server: TestServer): Promise<unknown> {
   const { rows } = await server.pool.query(
     `select (select count(*) from workspaces), (select count(*) from workspace_builds), (select count(*) from templates),
-      (select count(*) from api_keys), (select count(*) from users), (select max(canceled_at) from provisioner_jobs)`,
+      (select count(*) from api_keys), (select count(*) from users), (select max(canceled_at) from provisioner_jobs),
+      (select count(*) from pool_pauses), (select count(*) from site_configs),
+      (select max(last_invalidated_at) from template_version_presets),
+      (select max(failures_reset_at) from template_version_presets)`,
   );
   return rows;
 }
@@ -86,6 +90,7 @@ test("what a caller may not see looks like what is not there", async (t) => {
   for (const [hidden, absent] of [
     [`/api/v2/workspaces/${id}`, `/api/v2/workspaces/${randomUUID()}`],
     [`/api/v2/templates/${template.id}`, `/api/v2/templates/${randomUUID()}`],
+    [`/api/v2/prebuilds/presets/${template.smallId}/schedule`, `/api/v2/prebuilds/presets/${randomUUID()}/schedule`],
     ["/api/v2/users/alice", "/api/v2/users/alicia"],
     ["/api/v2/organizations/default", "/api/v2/organizations/defaults"],
   ] as const) {
@@ -100,14 +105,20 @@ test("what a caller may not see looks like what is not there", async (t) => {
 
 test("what a caller may see but not do is forbidden, not hidden", async (t) => {
   const server = await startTestServer(t);
-  const answers = [
-    await server.send("PUT", "/api/v2/apply", { as: server.alice, json: {} }),
-    await server.send("GET", "/api/v2/prebuilds/plan", { as: server.alice }),
-  ];
-  assert.deepEqual(
-    answers.map(({ statusCode }) => statusCode),
-    [403, 403],
-  );
+  const { id, smallId } = await givenTemplate(server);
+  for (const [method, path] of [
+    ["PUT", "/apply"],
+    ["GET", "/prebuilds/plan"],
+    ["PUT", "/prebuilds/settings"],
+    ["POST", `/prebuilds/presets/${smallId}/pause`],
+    ["POST", `/prebuilds/presets/${smallId}/resume`],
+    ["POST", `/prebuilds/presets/${smallId}/reset`],
+    ["POST", `/templates/${id}/prebuilds/invalidate`],
+  ] as const) {
+    const json = method === "GET" ? {} : { json: {} };
+    const { statusCode } = await server.send(method, `/api/v2${path}`, { as: server.alice, ...json });
+    assert.equal(statusCode, 403, path);
+  }
 });
 
 test("a member does not see the prebuilds themselves, nor acts on them", async (t) => {

@@ -61,7 +61,13 @@ export async function startTestServer(
   const queue = stack.use(createBuildQueue(pool, log));
   await queue.start();
   const wake = createWake(pool, log);
-  const poolSettings = { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 };
+  const poolSettings = {
+    backoffIntervalMs: 60_000,
+    backoffLookbackMs: 3_600_000,
+    failureHardLimit: 3,
+    failedRetentionMs: 3_600_000,
+    maxInFlight: 0,
+  };
   const claimPrebuild = createClaimer({ pool, queue });
   const context: Context = { pool, queue, wake, clock, log, poolSettings, claimPrebuild };
 

@@ -37,6 +37,7 @@ it("gauges say what the pools are and counters what they ever did, claims includ
     created_total: 3,
     failed_total: 0,
     claimed_total: 1,
+    reconciliation_paused: 0,
     metrics_last_updated: now.getTime() / 1_000,
   });
 });
@@ -57,7 +58,7 @@ it("before the first refresh the time of the values is 0, and a failed refresh k
   const context = await givenContext(t);
   await givenPool(context, { desired: 2 });
   const metrics = createMetrics(context);
-  assert.deepEqual(await samples(metrics), { metrics_last_updated: 0 });
+  assert.deepEqual(await samples(metrics), { reconciliation_paused: 0, metrics_last_updated: 0 });
   await metrics.pools.refresh();
   const before = await samples(metrics);
   await context.pool.query("alter table workspaces rename to elsewhere");
@@ -86,5 +87,5 @@ it("pools of deleted templates are not shown at all", async (t) => {
   await context.pool.query("update templates set deleted = true");
   const metrics = createMetrics(context);
   await metrics.pools.refresh();
-  assert.deepEqual(Object.keys(await samples(metrics)), ["metrics_last_updated"]);
+  assert.deepEqual(Object.keys(await samples(metrics)), ["reconciliation_paused", "metrics_last_updated"]);
 });

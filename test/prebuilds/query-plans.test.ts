@@ -74,12 +74,15 @@ it("the snapshot finds prebuilds by their indexes, and neither it nor the counte
   const pool = Object.assign(Object.create(context.pool), {
     connect: async () => explaining(await context.pool.connect(), plans),
   }) as pg.Pool;
-  const pools = await readSnapshot(pool, new Date(), 3_600_000);
+  const pools = (await readSnapshot(pool, new Date(), context.poolSettings)).pools;
   assert.equal(pools.length, SIZE.pools);
-  assert.equal(plans.length, 4);
+  assert.equal(plans.length, 6);
   assert.deepEqual(readsAllOf(plans, "workspaces"), []);
-  await readCounters(explaining(context.pool as never, plans));
+  // Only of what failed, which is little, the last build is looked up.
+  for (const table of ["workspace_builds", "provisioner_jobs"]) assert.deepEqual(readsAllOf(plans, table), []);
+  const counters: Node[][] = [];
+  await readCounters(explaining(context.pool as never, counters));
   for (const table of ["workspace_builds", "provisioner_jobs", "workspace_agents"]) {
-    assert.ok(!plans.flat().some((node) => node["Relation Name"] === table), `${table} is not read at all`);
+    assert.ok(!counters.flat().some((node) => node["Relation Name"] === table), `${table} is not read at all`);
   }
 });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import type pg from "pg";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import type { Context } from "../../src/context.ts";
+import type { Context, PoolSettings } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
 import { ensureDefaultOrganization } from "../../src/organizations/store.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
@@ -17,7 +17,10 @@ import { waitFor } from "./wait-for.ts";
 export const silent = createLogger("silent", process.stderr);
 
 /** A daemon's context on a database of the test's own. */
-export async function givenContext(t: TestContext, given: { clock?: Clock } = {}): Promise<Context & { url: string }> {
+export async function givenContext(
+  t: TestContext,
+  given: { clock?: Clock; poolSettings?: Partial<PoolSettings> } = {},
+): Promise<Context & { url: string }> {
   const { url, pool } = await createTestDatabase(t);
   const queue = createBuildQueue(pool, silent);
   await queue.start();
@@ -33,7 +36,14 @@ export async function givenContext(t: TestContext, given: { clock?: Clock } = {}
     clock: given.clock ?? systemClock,
     log: silent,
     claimPrebuild: createClaimer({ pool, queue }),
-    poolSettings: { backoffIntervalMs: 60_000, backoffLookbackMs: 3_600_000 },
+    poolSettings: {
+      backoffIntervalMs: 60_000,
+      backoffLookbackMs: 3_600_000,
+      failureHardLimit: 3,
+      failedRetentionMs: 3_600_000,
+      maxInFlight: 0,
+      ...given.poolSettings,
+    },
   };
 }
 

@@ -91,10 +91,7 @@ export const templateVersions = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },
-  (t) => [
-    uniqueIndex("template_versions_template_id_name_unique").on(t.templateId, t.name),
-    index("template_versions_organization_id").on(t.organizationId),
-  ],
+  (t) => [uniqueIndex("template_versions_template_id_name_unique").on(t.templateId, t.name)],
 );
 
 export const templateVersionPresets = pgTable(
@@ -106,6 +103,8 @@ export const templateVersionPresets = pgTable(
       .references(() => templateVersions.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
+    /** The version's own, kept by a trigger, so that one index says which organizations have pools. */
+    organizationId: uuid("organization_id").notNull(),
     /** How many prebuilds to keep; null means that the preset takes no part in prebuilds. */
     desiredInstances: integer("desired_instances"),
     /** Seconds that an unclaimed prebuild lives; null or 0 means for ever. */
@@ -128,6 +127,7 @@ export const templateVersionPresets = pgTable(
   },
   (t) => [
     uniqueIndex("template_version_presets_version_name_unique").on(t.templateVersionId, t.name),
+    index("template_version_presets_pools").on(t.organizationId).where(sql`desired_instances is not null`),
     check("template_version_presets_desired_not_negative", sql`${t.desiredInstances} >= 0`),
     check(
       "template_version_presets_status_known",

@@ -150,6 +150,9 @@ export const workspaceAgents = pgTable(
   },
   (t) => [
     index("workspace_agents_job_id").on(t.jobId),
+    index("workspace_agents_starting")
+      .on(t.createdAt)
+      .where(sql`${t.lifecycleState} = 'starting' and not ${t.deleted}`),
     check(
       "workspace_agents_lifecycle_known",
       sql`${t.lifecycleState} in ('starting', 'ready', 'start_timeout', 'start_error')`,

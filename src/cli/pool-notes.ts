@@ -1,0 +1,45 @@
+import type { PoolView } from "../prebuilds/status.ts";
+import { instantText, oneLine, poolTitle } from "./words.ts";
+
+type Failure = PoolView["failures"][number];
+type Pause = NonNullable<PoolView["paused"]>;
+
+/** What the numbers of the pools do not tell: one line for each pool that has something to say, its failures below. */
+export function poolNotes(pools: readonly PoolView[]): string[] {
+  const allPaused = pools.find(({ paused }) => paused?.scope === "all")?.paused;
+  return [...(allPaused ? [`all pools: ${pauseText(allPaused)}`] : []), ...pools.flatMap(notesOf)];
+}
+
+/** Who has paused a pool, and since when. */
+export function pauseText({ by, at }: Pause): string {
+  return `paused by ${by ?? "somebody"} since ${instantText(at)}`;
+}
+
+function notesOf(pool: PoolView): string[] {
+  const said = [
+    ...(pool.active && pool.status !== "healthy" ? [statusText(pool)] : []),
+    ...(pool.paused?.scope === "pool" ? [pauseText(pool.paused)] : []),
+    ...(pool.scheduling ? scheduleNotes(pool.desired, pool.scheduling) : []),
+    ...(pool.failed > 0 ? [`${pool.failed} failed kept`] : []),
+    ...(pool.delete_failed > 0 ? [`${pool.delete_failed} could not be deleted`] : []),
+  ];
+  const failures = pool.failures.map(failureText);
+  if (said.length === 0 && failures.length === 0) return [];
+  return [`${poolTitle(pool)}: ${said.join("; ") || "builds failed"}`, ...failures];
+}
+
+function statusText({ status, status_since: since, status_detail: detail }: PoolView): string {
+  const when = since === null ? "" : ` since ${instantText(since)}`;
+  return `${status.replaceAll("_", " ")}${when}${detail === "" ? "" : `: ${oneLine(detail)}`}`;
+}
+
+function scheduleNotes(desired: number, scheduling: NonNullable<PoolView["scheduling"]>): string[] {
+  const { problem, until, next_desired: next } = scheduling;
+  if (problem !== null) return [`schedule not used, because ${oneLine(problem)}`];
+  if (until === null) return [];
+  return [`scheduled to ${desired} until ${instantText(until)}, then ${next}`];
+}
+
+function failureText({ workspace_name, failed_at, error, logs }: Failure): string {
+  return `  ${workspace_name} failed at ${instantText(failed_at)}: ${oneLine(error) || "no error"} (log: ${logs})`;
+}

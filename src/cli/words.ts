@@ -1,0 +1,36 @@
+import type { PoolView } from "../prebuilds/status.ts";
+
+/** Reasons that read badly by themselves; every other one is shown as it is, with spaces. */
+const REASONS: Readonly<Record<string, string>> = {
+  recent_failures: "held back by recent failures",
+  capped: "capped by the limit on starts",
+};
+
+/** What a person knows a pool by. */
+export function poolTitle(pool: {
+  readonly organization_name: string;
+  readonly template_name: string;
+  readonly preset_name: string;
+}): string {
+  return `${pool.organization_name}/${pool.template_name}: ${pool.preset_name}`;
+}
+
+/** Why a pool is short: `1 building, 2 held back by recent failures until 2025-06-02T09:00:00Z`. */
+export function reasonsInWords(reasons: PoolView["reasons"]): string {
+  return reasons
+    .map(({ reason, count, until }) => {
+      const why = REASONS[reason] ?? reason.replaceAll("_", " ");
+      return `${count} ${why}${until === undefined ? "" : ` until ${instantText(until)}`}`;
+    })
+    .join(", ");
+}
+
+/** An instant without its milliseconds, which say nothing to a person. */
+export function instantText(instant: string): string {
+  return instant.replace(/\.\d+Z$/, "Z");
+}
+
+/** Text from elsewhere on one line, without anything that a terminal would take for a command. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
+}

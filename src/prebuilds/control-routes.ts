@@ -1,0 +1,215 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Context } from "../context.ts";
+import { ProblemError } from "../errors.ts";
+import type { App } from "../http/app.ts";
+import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
+import { idParams } from "../http/paging.ts";
+import type { Resource } from "../rbac/access.ts";
+import { findTemplate } from "../templates/store.ts";
+import {
+  type FoundPreset,
+  findPreset,
+  invalidatePrebuilds,
+  pausePool,
+  readSchedule,
+  readSettings,
+  resetPool,
+  resumePool,
+  storeSettings,
+} from "./control-store.ts";
+import { poolName } from "./name.ts";
+import { previewSchedule, schedulePreviewSchema } from "./schedule-preview.ts";
+import { type PoolView, poolSchema, readPools } from "./status.ts";
+
+const TAGS = ["prebuilds"];
+const MAX_DAYS = 31;
+const DAYS = `a whole number from 1 to ${MAX_DAYS}`;
+
+const settingsSchema = z.strictObject({ reconciliation_paused: z.boolean({ error: "true or false" }) });
+const invalidatedSchema = z.object({
+  invalidated: z.array(
+    z.object({ template_name: z.string(), template_version_name: z.string(), preset_name: z.string() }),
+  ),
+});
+const daysQuery = z.object({
+  days: z.coerce
+    .number({ error: DAYS })
+    .int({ error: DAYS })
+    .min(1, { error: DAYS })
+    .max(MAX_DAYS, { error: DAYS })
+    .default(7)
+    .describe("how many days to look ahead"),
+});
+
+/** Adds the routes by which people steer the pools; every change wakes the pass over them. */
+export function registerControlRoutes(app: App, context: Context): void {
+  registerSettings(app, context);
+  registerSteering(app, context);
+  registerSchedule(app, context);
+  registerInvalidation(app, context);
+}
+
+function registerSettings(app: App, context: Context): void {
+  app.get(
+    "/prebuilds/settings",
+    {
+      config: { access: "signed-in" },
+      schema: { summary: "What is set for all pools", tags: TAGS, response: { 200: settingsSchema } },
+    },
+    () => readSettings(context.pool),
+  );
+
+  app.put(
+    "/prebuilds/settings",
+    {
+      config: { access: { action: "update", of: () => ({ type: "deployment_config" }) } },
+      schema: {
+        summary: "Sets for all pools whether they are paused: nothing is created or deleted then, and claims go on",
+        tags: TAGS,
+        body: settingsSchema,
+        response: { 200: settingsSchema, 304: z.null().describe("This is what was set already") },
+      },
+    },
+    async (request, reply) => {
+      const { userId, username } = subjectOf(request);
+      if (!(await storeSettings(context.pool, request.body, userId, context.clock.now()))) {
+        return reply.status(304).send(null);
+      }
+      context.wake.pools();
+      const { reconciliation_paused: paused } = request.body;
+      request.log.info({ user: username }, `all pools: ${paused ? "paused" : "resumed"} by ${username}`);
+      return request.body;
+    },
+  );
+}
+
+function registerSteering(app: App, context: Context): void {
+  const steering = [
+    {
+      verb: "pause",
+      summary: "Pauses a pool, over new versions too: nothing is created or deleted, and claims go on",
+      done: "paused",
+      act: (preset: FoundPreset, userId: string) => pausePool(context.pool, preset, userId, context.clock.now()),
+    },
+    {
+      verb: "resume",
+      summary: "Ends the pause of a pool",
+      done: "resumed",
+      act: (preset: FoundPreset) => resumePool(context.pool, preset),
+    },
+    {
+      verb: "reset",
+      summary: "Forgets the failures of a pool, so that prebuilds are created again at once",
+      done: "reset",
+      act: (preset: FoundPreset) => resetPool(context.pool, preset, context.clock.now()),
+    },
+  ] as const;
+
+  for (const { verb, summary, done, act } of steering) {
+    app.post(
+      `/prebuilds/presets/:id/${verb}`,
+      {
+        config: { access: { action: "update", of: presetInPath(context) } },
+        schema: { summary, tags: TAGS, params: idParams, response: { 200: poolSchema } },
+      },
+      async (request) => {
+        const { userId, username } = subjectOf(request);
+        const preset = await presetWithPool(context, targetIdOf(request));
+        await act(preset, userId);
+        context.wake.pools();
+        const { templateName, name: presetName } = preset;
+        request.log.info(
+          { template: templateName, preset: presetName, user: username },
+          `pool ${poolName({ templateName, presetName })}: ${done} by ${username}`,
+        );
+        return poolView(context, preset);
+      },
+    );
+  }
+}
+
+function registerSchedule(app: App, context: Context): void {
+  app.get(
+    "/prebuilds/presets/:id/schedule",
+    {
+      config: { access: { action: "read", of: presetInPath(context) } },
+      schema: {
+        summary: "The sizes that a pool will have, and the changes of the clocks meanwhile",
+        tags: TAGS,
+        params: idParams,
+        querystring: daysQuery,
+        response: { 200: schedulePreviewSchema },
+      },
+    },
+    async (request) => {
+      const { id: presetId } = await presetWithPool(context, targetIdOf(request));
+      const stored = await readSchedule(context.pool, presetId);
+      if (!stored) throw notFound();
+      return previewSchedule({ presetId, ...stored }, context.clock.now(), request.query.days);
+    },
+  );
+}
+
+function registerInvalidation(app: App, context: Context): void {
+  const template = async (request: FastifyRequest): Promise<Resource | undefined> => {
+    const found = await findTemplate(context.pool, pathPart(request, "id"));
+    return found && { type: "template", id: found.id, organizationId: found.organization_id };
+  };
+
+  app.post(
+    "/templates/:id/prebuilds/invalidate",
+    {
+      config: { access: { action: "update", of: template } },
+      schema: {
+        summary: "Makes all prebuilds of a template's active version expire now, so that they are replaced",
+        tags: TAGS,
+        params: idParams,
+        response: { 200: invalidatedSchema },
+      },
+    },
+    async (request) => {
+      const invalidated = await invalidatePrebuilds(context.pool, targetIdOf(request), context.clock.now());
+      context.wake.pools();
+      const { username } = subjectOf(request);
+      const names = invalidated.map(({ template_name, preset_name }) => `${template_name}/${preset_name}`).join(", ");
+      request.log.info({ user: username }, `prebuilds of ${names || "no preset"} invalidated by ${username}`);
+      return { invalidated };
+    },
+  );
+}
+
+/** What may be done with a pool is what may be done with its template; the resource's id is the preset's. */
+function presetInPath({ pool }: Context) {
+  return async (request: FastifyRequest): Promise<Resource | undefined> => {
+    const preset = await findPreset(pool, pathPart(request, "id"));
+    return preset && { type: "template", id: preset.id, organizationId: preset.organizationId };
+  };
+}
+
+/** @throws ProblemError when the preset has no pool, or when the pool is that of another version's preset now. */
+async function presetWithPool({ pool }: Context, id: string): Promise<FoundPreset> {
+  const preset = await findPreset(pool, id);
+  if (!preset) throw notFound();
+  const { name, templateName, versionName, activeId, desiredInstances } = preset;
+  if (!preset.active) {
+    const instead = activeId === null ? "which has no preset of that name" : `whose preset ${name} is ${activeId}`;
+    throw new ProblemError(
+      "conflict",
+      `preset ${name} is of version ${versionName} of template ${templateName}, and pools are kept of the active version only, ${instead}`,
+    );
+  }
+  if (desiredInstances === null) {
+    throw new ProblemError(
+      "conflict",
+      `preset ${name} of template ${templateName} has no pool; give it prebuilds in the apply file, with instances: 0 or more`,
+    );
+  }
+  return preset;
+}
+
+async function poolView(context: Context, { id, name }: FoundPreset): Promise<PoolView> {
+  const view = (await readPools(context)).find((pool) => pool.preset_id === id);
+  if (view) return view;
+  throw new ProblemError("conflict", `preset ${name} has lost its pool meanwhile; look at the pools again`);
+}
