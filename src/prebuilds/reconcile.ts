@@ -107,9 +107,13 @@ async function keepStatuses(context: Context, pools: readonly PoolPlan[]): Promi
   try {
     const stored = await storeStatuses(
       context.pool,
-      changed.map(({ pool: { id, storedStatus, status } }) => {
-        return { id, from: storedStatus, to: status, detail: status === "hard_limited" ? detail : "" };
-      }),
+      changed.map(({ pool: { id, storedStatus, statusSince, status } }) => ({
+        id,
+        from: storedStatus,
+        since: statusSince,
+        to: status,
+        detail: status === "hard_limited" ? detail : "",
+      })),
       context.clock.now(),
     );
     for (const { pool } of changed.filter(({ pool: { id } }) => stored.includes(id))) {

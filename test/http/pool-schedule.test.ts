@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it } from "node:test";
 import type { SchedulePreview } from "../../src/prebuilds/schedule-preview.ts";
+import { givenVersion } from "../support/given.ts";
 import type { TestServer } from "./server.ts";
 import { countWakes, givenServer, poolsSeenBy } from "./steering.ts";
-import { givenPrebuild } from "./world.ts";
+import { givenPrebuild, givenTemplate } from "./world.ts";
 
 const API = "/api/v2";
 
@@ -76,6 +77,20 @@ describe("invalidating a template's prebuilds", () => {
     assert.equal(await wakes(), 1);
     const [pool] = await poolsSeenBy(server.alice, server);
     assert.deepEqual([pool?.expired, pool?.eligible], [1, 0]);
+  });
+
+  it("leaves other versions and other templates alone", async (t) => {
+    const { server, template } = await givenServer(t);
+    await givenTemplate(server, "other");
+    const versionId = await givenVersion(server, template.id);
+    await server.pool.query("insert into template_version_presets (template_version_id, name) values ($1, 'new')", [
+      versionId,
+    ]);
+    await invalidate(server, template.id);
+    const { rows } = await server.pool.query(
+      "select name from template_version_presets where last_invalidated_at > '-infinity'",
+    );
+    assert.deepEqual(rows, [{ name: "new" }]);
   });
 
   it("answers with an empty list where there is no preset", async (t) => {
