@@ -19,6 +19,7 @@ import { type Loop, startLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
 import { createClaimer } from "./prebuilds/claim.ts";
+import { nextDueAt } from "./prebuilds/due.ts";
 import { runPass } from "./prebuilds/reconcile.ts";
 import { createCommandDriver } from "./provisioner/command/driver.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
@@ -147,18 +148,24 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
 
   const reap = async (signal: AbortSignal) => void (await reapLostWork(context, { olderThanMs: REAP_MS, signal }));
 
+  let dueAt: Date | undefined;
   async function pass(signal: AbortSignal): Promise<void> {
+    dueAt = undefined; // a pass that fails is not due again before its interval
     const startedAt = performance.now();
     const seconds = () => (performance.now() - startedAt) / 1_000;
     try {
       const result = await runPass(context, signal);
       metrics.pools.observePass(seconds(), result);
       announce.pass(result, seconds());
+      const now = context.clock.now();
+      dueAt = nextDueAt(result.pools, now, new Date(now.getTime() + config.reconciliationIntervalMs));
     } catch (error) {
       metrics.pools.observePass(seconds(), "failed");
       throw error;
     }
   }
+
+  const dueInMs = () => dueAt && Math.max(dueAt.getTime() - context.clock.now().getTime(), 0);
 
   const leadership = stack.use(
     competeForLeadership({
@@ -169,7 +176,9 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
         await using loops = new AsyncDisposableStack();
         const intervalMs = config.reconciliationIntervalMs;
         const spacingMs = PASS_SPACING_MS;
-        passes = loops.use(startLoop({ name: "the pass over the pools", intervalMs, spacingMs, log, work: pass }));
+        passes = loops.use(
+          startLoop({ name: "the pass over the pools", intervalMs, spacingMs, log, work: pass, dueInMs }),
+        );
         loops.use(startLoop({ name: "looking for lost work", intervalMs: REAP_MS, log, work: reap }));
         if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
         passes = undefined;

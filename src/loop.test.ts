@@ -30,6 +30,23 @@ it("a loop runs at once, and again for all the pokes that came while it was runn
   assert.equal(runs, 2);
 });
 
+it("a run that is due before the interval is over comes when it is due", async () => {
+  let runs = 0;
+  const again = Promise.withResolvers<void>();
+  await using _loop = startLoop({
+    name: "test",
+    intervalMs: HOUR,
+    log,
+    async work() {
+      runs += 1;
+      if (runs === 2) again.resolve();
+    },
+    dueInMs: () => (runs === 1 ? 5 : undefined),
+  });
+  await again.promise;
+  assert.equal(runs, 2);
+});
+
 it("a thousand pokes in a row are a handful of runs", async () => {
   let runs = 0;
   const settled = Promise.withResolvers<void>();

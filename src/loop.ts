@@ -19,13 +19,15 @@ type LoopOptions = {
   readonly spacingMs?: { readonly least: number; readonly most: number };
   readonly log: Logger;
   work(signal: AbortSignal): Promise<void>;
+  /** Asked after each run: in how many milliseconds the next one is due, when that is before the interval is over. */
+  dueInMs?(): number | undefined;
 };
 
 /**
  * Runs `work` at once, then whenever it is poked, and at least every interval; never twice at the same time. An error
  * is logged and the next run is as usual. Disposing aborts the signal and waits for the run to end.
  */
-export function startLoop({ name, intervalMs, spacingMs, log, work }: LoopOptions): Loop {
+export function startLoop({ name, intervalMs, spacingMs, log, work, dueInMs }: LoopOptions): Loop {
   const stop = new AbortController();
   let poked = Promise.withResolvers<void>();
   let wasPoked = false;
@@ -49,7 +51,7 @@ export function startLoop({ name, intervalMs, spacingMs, log, work }: LoopOption
         await pause(Math.max(spacing - tookMs, Math.min(tookMs, intervalMs)), stop.signal);
         spacing = wasPoked ? Math.min(2 * spacing, spacingMs.most) : spacingMs.least;
       }
-      await pokedOr(intervalMs);
+      await pokedOr(Math.min(dueInMs?.() ?? intervalMs, intervalMs));
     }
   }
 

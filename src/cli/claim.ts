@@ -61,6 +61,7 @@ const MISSES: Readonly<Record<string, string>> = {
   inactive_version: "prebuilt workspaces are kept of the active version only",
   pool_empty: "the pool is empty",
   not_ready: "none in the pool is ready yet",
+  paused: "the pool is empty, and paused",
 };
 
 function describe(workspace: Claimed, ms: number): string[] {

@@ -2,9 +2,9 @@ import type { Action, PresetPlan } from "./plan.ts";
 import type { PrebuildStatus, PresetSnapshot, Scheduling } from "./snapshot.ts";
 
 /** Settings of the simulated deployment. */
-export const LOOKBACK_MS = 3_600_000;
+const LOOKBACK_MS = 3_600_000;
 export const RETENTION_MS = 1_800_000;
-export const FAILURE_LIMIT = 3;
+const FAILURE_LIMIT = 3;
 
 type Build = {
   transition: "start" | "stop" | "delete";
