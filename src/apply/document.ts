@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { overlappingWindows } from "../prebuilds/schedule.ts";
 import { findDuplicates } from "./duplicates.ts";
 import { cron, email, instances, label, listOf, rule, seconds, slug, text, timezone } from "./fields.ts";
+import { findOverlaps } from "./overlaps.ts";
 import { declarations, presetParameters } from "./parameter-fields.ts";
 import { findPresetProblems } from "./preset-parameters.ts";
 
@@ -32,22 +32,15 @@ const user = z.strictObject({
   organizations: listOf(z.strictObject({ name: slug(), roles: roles(ORGANIZATION_ROLES).optional() })).optional(),
 });
 
-function refuseOverlaps(schedule: readonly { readonly cron: string }[], context: z.RefinementCtx): void {
-  for (const { index, with: other } of overlappingWindows(schedule.map((window) => window.cron))) {
-    const message = `overlaps with window ${other + 1}, ${schedule[other]?.cron}; no two windows may be open at once`;
-    context.addIssue({ code: "custom", path: [index, "cron"], message });
-  }
-}
-
 const prebuilds = z.strictObject({
   instances,
   expiration_policy: z.strictObject({ ttl: seconds(1, 365) }).optional(),
   scheduling: z
     .strictObject({
       timezone,
-      schedule: listOf(z.strictObject({ cron, instances }))
-        .refine((list) => list.length > 0 && list.length <= 100, { error: "must have 1 to 100 entries" })
-        .superRefine(refuseOverlaps),
+      schedule: listOf(z.strictObject({ cron, instances })).refine((list) => list.length > 0 && list.length <= 100, {
+        error: "must have 1 to 100 entries",
+      }),
     })
     .optional(),
 });
@@ -146,6 +139,7 @@ function check<S extends z.ZodType>(schema: S, raw: unknown): Checked<z.output<S
   const problems = [
     ...(parsed.error?.issues.flatMap(problemsOf) ?? []),
     ...findDuplicates(raw),
+    ...findOverlaps(raw),
     ...findPresetProblems(raw),
   ];
   return parsed.success && problems.length === 0 ? { ok: true, value: parsed.data } : { ok: false, problems };

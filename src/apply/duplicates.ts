@@ -71,7 +71,8 @@ export function itemsOf(value: unknown, key: string): Item[] {
   return Array.isArray(list) ? list.map((item) => (isItem(item) ? item : {})) : [];
 }
 
-function isItem(value: unknown): value is Item {
+/** Whether this is a map. */
+export function isItem(value: unknown): value is Item {
   return typeof value === "object" && value !== null;
 }
 

@@ -1,37 +1,42 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import { parseSettings, SETTINGS_KEY } from "./settings.ts";
+import type { PresetSnapshot, Scheduling } from "./snapshot.ts";
 
-/** A pool that may get new members: its row is locked until the transaction ends. */
-export type LockedPreset = {
+/** A pool that may get new members, as it is now: its row is locked until the transaction ends. */
+export type LockedPreset = Pick<
+  PresetSnapshot,
+  "desiredInstances" | "ttlSeconds" | "lastInvalidatedAt" | "scheduling"
+> & {
   readonly templateVersionId: string;
   readonly parameters: readonly { readonly name: string; readonly value: string }[];
 };
 
 /**
  * Locks a preset that is still to be filled; undefined when its version is no longer active, its template is gone or
- * deprecated, it or all pools have been paused, or its creations are stopped.
+ * deprecated, or its creations are stopped.
  */
 export async function lockPresetForCreate(client: pg.PoolClient, presetId: string): Promise<LockedPreset | undefined> {
-  const { rows } = await client.query<{
-    template_version_id: string;
-    settings: string | null;
-    parameters: { name: string; value: string }[];
-  }>(
-    `select p.template_version_id, (select value from site_configs where key = $2) as settings,
+  await client.query("select from template_version_presets where id = $1 for no key update", [presetId]);
+  // Only a statement that begins when the lock is there sees everything that was changed while it was waited for.
+  const { rows } = await client.query<LockedPreset & { timezone: string; schedule: Scheduling["schedule"] | null }>(
+    `select p.template_version_id as "templateVersionId", p.desired_instances as "desiredInstances",
+       p.invalidate_after_secs as "ttlSeconds", p.last_invalidated_at as "lastInvalidatedAt",
+       p.scheduling_timezone as timezone,
+       (select json_agg(json_build_object('cron', s.cron_expression, 'instances', s.desired_instances)
+           order by s.position, s.id)
+         from template_version_preset_prebuild_schedules s where s.preset_id = p.id) as schedule,
        coalesce((select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
          from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]') as parameters
      from template_version_presets p
      join templates t on t.active_version_id = p.template_version_id and not t.deleted and t.deprecated = ''
-     where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'
-       and not exists (select from pool_pauses b where b.template_id = t.id and b.preset_name = p.name)
-     for no key update of p`,
-    [presetId, SETTINGS_KEY],
+     where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'`,
+    [presetId],
   );
-  const row = rows[0];
-  if (!row || parseSettings(row.settings ?? undefined).reconciliation_paused) return undefined;
-  return { templateVersionId: row.template_version_id, parameters: row.parameters };
+  const [row] = rows;
+  if (!row) return undefined;
+  const { timezone, schedule, ...preset } = row;
+  return { ...preset, scheduling: schedule && { timezone, schedule } };
 }
 
 /**
@@ -43,7 +48,8 @@ export async function countInFlight(client: pg.PoolClient): Promise<number> {
   const { rows } = await client.query<{ count: number }>(
     `select count(*)::int as count from provisioner_jobs j
      join workspace_builds b on b.job_id = j.id and b.transition = 'start'
-     where j.completed_at is null and j.initiator_id = $1`,
+     join workspaces w on w.id = b.workspace_id and w.owner_id = $1
+     where j.completed_at is null`,
     [PREBUILDS_SYSTEM_USER_ID],
   );
   return rows[0]?.count ?? 0;

@@ -1,7 +1,6 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import { parseSettings, SETTINGS_KEY } from "./settings.ts";
 
 /** Why a workspace was built anew instead of claimed. */
 export type MissReason = "no_preset" | "no_pool" | "inactive_version" | "pool_empty" | "not_ready" | "paused";
@@ -145,25 +144,13 @@ async function claimOf(client: pg.PoolClient, claims: readonly Claim[]): Promise
   return claims.map((_claim, index) => got.get(index + 1));
 }
 
-/** Why a pool has nothing to claim: what it has may not be ready yet, and nobody fills it while it is paused. */
-export async function readMissReason(
-  client: Queryable,
-  presetId: string,
-): Promise<"not_ready" | "paused" | "pool_empty"> {
-  const { rows } = await client.query<{ unready: boolean; paused: boolean; settings: string | null }>(
-    `select
-       exists (select from workspaces
-         where owner_id = ${SYSTEM_USER} and not deleted and preset_id = $1
-           and latest_transition = 'start' and latest_job_status = 'succeeded' and not agents_ready) as unready,
-       exists (select from template_version_presets p
-         join template_versions v on v.id = p.template_version_id
-         join pool_pauses b on b.template_id = v.template_id and b.preset_name = p.name
-         where p.id = $1) as paused,
-       (select value from site_configs where key = $2) as settings`,
-    [presetId, SETTINGS_KEY],
+/** Whether a pool has prebuilds that run but are not ready yet. */
+export async function hasUnready(client: Queryable, presetId: string): Promise<boolean> {
+  const { rows } = await client.query<{ unready: boolean }>(
+    `select exists (select from workspaces
+       where owner_id = ${SYSTEM_USER} and not deleted and preset_id = $1
+         and latest_transition = 'start' and latest_job_status = 'succeeded' and not agents_ready) as unready`,
+    [presetId],
   );
-  const [row] = rows;
-  if (row?.unready) return "not_ready";
-  const paused = row?.paused || parseSettings(row?.settings ?? undefined).reconciliation_paused;
-  return paused ? "paused" : "pool_empty";
+  return rows[0]?.unready === true;
 }

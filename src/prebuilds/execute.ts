@@ -16,9 +16,10 @@ import {
   type Standing,
 } from "./action-store.ts";
 import { NAME_BYTES, poolName, prebuildNames } from "./name.ts";
+import { isPaused } from "./pause-store.ts";
 import type { Action } from "./plan.ts";
 import { storeStatuses } from "./preset-status-store.ts";
-import { MAX_INSTANCES } from "./schedule.ts";
+import { MAX_INSTANCES, targetAt } from "./schedule.ts";
 import { oldestFresh } from "./state.ts";
 import type { Pool } from "./store.ts";
 
@@ -35,42 +36,38 @@ const STANDING = { expired: RUNNING, extraneous: RUNNING, inactive: RUNNING, fai
  * Does one planned action in a transaction of its own. The world may have moved since the snapshot, so each checks
  * again what it was planned from, and does less or nothing where that no longer holds.
  */
-export async function executeAction(
-  context: Context,
-  pool: Pool,
-  action: Action,
-  target: number,
-): Promise<ActionResult> {
-  switch (action.kind) {
-    case "create":
-      return { action, done: await create(context, pool, action.count, target) };
-    case "delete":
-      return { action, done: await remove(context, action.ids, STANDING[action.reason]) };
-    case "cancel_pending":
-      return { action, done: await cancelPending(context, pool.id) };
-    case "backoff":
-      return { action, done: 0 };
-    default:
-      return action satisfies never;
-  }
+export async function executeAction(context: Context, pool: Pool, action: Action): Promise<ActionResult> {
+  if (action.kind === "backoff") return { action, done: 0 };
+  const done = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+    if (action.kind === "create") return create(context, client, pool, action.count);
+    if (await isPaused(client, pool.id)) return 0;
+    switch (action.kind) {
+      case "delete":
+        return remove(context, client, action.ids, STANDING[action.reason]);
+      case "cancel_pending":
+        return cancelPendingBuilds(client, pool.id, context.clock.now());
+      default:
+        return action satisfies never;
+    }
+  });
+  return { action, done };
 }
 
 /** With the pool's row locked the count cannot change, so that even two leaders together never exceed the target. */
-async function create(context: Context, pool: Pool, planned: number, target: number): Promise<number> {
+async function create(context: Context, client: pg.PoolClient, pool: Pool, planned: number): Promise<number> {
   const now = context.clock.now();
-  return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-    const room = await roomInFlight(client, context.poolSettings.maxInFlight);
-    const preset = await lockPresetForCreate(client, pool.id);
-    if (!preset || !(await takesParameters(context, client, pool, preset))) return 0;
-    const members = await countMembers(client, pool.id, oldestFresh(pool, now));
-    // A size beyond all reason that got into the database is reached in steps that one statement can take.
-    const count = Math.min(planned, target - members, room, MAX_INSTANCES);
-    if (count <= 0) return 0;
-    const names = prebuildNames(count, randomBytes(count * NAME_BYTES));
-    const jobIds = await insertPrebuilds(client, pool.id, names, now);
-    await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildCreate);
-    return jobIds.length;
-  });
+  const room = await roomInFlight(client, context.poolSettings.maxInFlight);
+  const preset = await lockPresetForCreate(client, pool.id);
+  if (!preset || (await isPaused(client, pool.id)) || !(await takesParameters(context, client, pool, preset))) return 0;
+  const target = targetAt(preset.desiredInstances, preset.scheduling, now);
+  const members = await countMembers(client, pool.id, oldestFresh(preset, now));
+  // A size beyond all reason that got into the database is reached in steps that one statement can take.
+  const count = Math.min(planned, target - members, room, MAX_INSTANCES);
+  if (count <= 0) return 0;
+  const names = prebuildNames(count, randomBytes(count * NAME_BYTES));
+  const jobIds = await insertPrebuilds(client, pool.id, names, now);
+  await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildCreate);
+  return jobIds.length;
 }
 
 async function roomInFlight(client: pg.PoolClient, maxInFlight: number): Promise<number> {
@@ -96,16 +93,13 @@ async function takesParameters(
   return false;
 }
 
-async function remove(context: Context, ids: readonly string[], standing: Standing): Promise<number> {
-  return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-    const jobIds = await insertDeleteBuilds(client, ids, standing, context.clock.now());
-    await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildDelete);
-    return jobIds.length;
-  });
-}
-
-async function cancelPending(context: Context, presetId: string): Promise<number> {
-  return withTransaction(context.pool, BEGIN.readWrite, (client) =>
-    cancelPendingBuilds(client, presetId, context.clock.now()),
-  );
+async function remove(
+  context: Context,
+  client: pg.PoolClient,
+  ids: readonly string[],
+  standing: Standing,
+): Promise<number> {
+  const jobIds = await insertDeleteBuilds(client, ids, standing, context.clock.now());
+  await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildDelete);
+  return jobIds.length;
 }

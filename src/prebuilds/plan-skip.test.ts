@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { executable, planPreset, planPresets } from "./plan.ts";
 import {
   at,
+  backoff,
   cancel,
   create,
   failed,
@@ -116,6 +117,13 @@ describe("what is executed of a plan", () => {
       assert.deepEqual(plan.state, state({ desired: 5, actual: 1, expired: 1 }));
     });
   }
+
+  it("46d (ours) is no wait either in a limited pool: it has nothing to wait for", () => {
+    const limited = preset({ ...given, hardLimited: true, backoff: failing });
+    const plan = planPreset(limited, SETTINGS, T);
+    assert.deepEqual(plan.actions, [...removals, backoff(at(5))]);
+    assert.deepEqual(executable(limited, plan).actions, removals);
+  });
 
   it("46c is everything in a limited pool that is no longer kept", () => {
     const limited = preset({ active: false, hardLimited: true, running: [prebuild("a")], pending: 1 });

@@ -54,7 +54,7 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
       if (signal.aborted) return;
       const log = context.log.child(labelsOf(pool));
       try {
-        const result = await executeAction(context, pool, action, plan.state.desired);
+        const result = await executeAction(context, pool, action);
         results.push({ pool, ...result });
         const fields = { kind: action.kind, reason: action.reason, count: result.done };
         const what = `${action.kind} ${result.done} (${action.reason})`;

@@ -46,7 +46,7 @@ export type PresetSnapshot = {
   readonly failed: readonly FailedPrebuild[];
   /** Unfinished latest builds of the pool's prebuilds, by transition; those being canceled count too. */
   readonly inProgress: { readonly start: number; readonly stop: number; readonly delete: number };
-  /** First builds that wait in the queue although their version is no longer active. */
+  /** First builds that wait in the queue; they are canceled when the pool is no longer kept. */
   readonly pending: number;
   /** Recent failures, null when there are none within the lookback. */
   readonly backoff: { readonly numFailed: number; readonly lastBuildAt: Date } | null;

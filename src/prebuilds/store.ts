@@ -211,7 +211,7 @@ function assemble(row: PresetRow, { members, failed, schedule, failures, allPaus
       stop: members?.stopping ?? 0,
       delete: members?.deleting ?? 0,
     },
-    pending: row.active ? 0 : (members?.pending ?? 0),
+    pending: members?.pending ?? 0,
     backoff: counts ? { numFailed: failures?.numFailed ?? 0, lastBuildAt: last } : null,
   };
 }

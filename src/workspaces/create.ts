@@ -4,7 +4,8 @@ import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
-import { type MissReason, readMissReason } from "../prebuilds/claim-store.ts";
+import { hasUnready, type MissReason } from "../prebuilds/claim-store.ts";
+import { isPaused } from "../prebuilds/pause-store.ts";
 import { oldestFresh } from "../prebuilds/state.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
@@ -126,7 +127,8 @@ async function tryClaim(
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
   const claimed = await context.claimPrebuild(claim, signal);
   if (claimed) return { workspaceId: claimed.workspaceId };
-  return { missReason: await readMissReason(context.pool, preset.id) };
+  if (await hasUnready(context.pool, preset.id)) return { missReason: "not_ready" };
+  return { missReason: (await isPaused(context.pool, preset.id)) ? "paused" : "pool_empty" };
 }
 
 function buildAnew(context: Context, workspace: NewWorkspace): Promise<string> {

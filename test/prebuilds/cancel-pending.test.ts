@@ -60,6 +60,17 @@ const CASES: readonly Case[] = [
     },
     change: "",
   },
+  {
+    says: "144c later builds that wait are left alone beside a first one that is canceled",
+    given: async (context, pool) => {
+      for (const transition of ["start", "stop", "delete"] as const) {
+        const { id } = await givenPrebuild(context, pool, { transition: "stop", createdAt: T });
+        await givenBuild(context, id, pool, { ...waiting, transition });
+      }
+      await givenPrebuild(context, pool, waiting);
+    },
+    change: CANCELED,
+  },
   ...(["running", "canceling", "canceled"] as const satisfies readonly JobStatus[]).map((status) => ({
     says: `${status === "running" ? "145" : status === "canceled" ? "146" : "146b"} one that is ${status} is left alone`,
     given: (context: Context, pool: GivenPool) => givenPrebuild(context, pool, { status, createdAt: T, endedAt: T }),

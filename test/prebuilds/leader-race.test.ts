@@ -6,6 +6,7 @@ import { openPool } from "../../src/db/connection.ts";
 import { competeForLeadership, type Leadership } from "../../src/db/leadership.ts";
 import { startLoop } from "../../src/loop.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
+import type { Worker } from "../../src/provisioner/worker.ts";
 import { asking } from "../support/asking.ts";
 import { count, type GivenPool, givenContext, givenPool, givenWorker, settled, silent } from "../support/given.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -18,17 +19,24 @@ const SIZES = [6, 4, 3];
 const CLAIMS = 2;
 
 /** A replica that keeps the pools whenever it leads; it has connections of its own, as every replica has. */
-function startReplica(t: TestContext, context: Context & { readonly url: string }): Leadership {
+function startReplica(t: TestContext, context: Context & { readonly url: string }, worker: Worker): Leadership {
   const pool = openPool(context.url, silent);
   const work = async (signal: AbortSignal): Promise<void> => {
     await runPass({ ...context, pool }, signal);
+    worker.poke();
   };
   const replica = competeForLeadership({
     url: context.url,
     lockName: "prebuildd:leader",
     log: silent,
     async lead(signal) {
-      await using _passes = startLoop({ name: "the pass", intervalMs: 50, spacingMs: { least: 25, most: 100 }, log: silent, work });
+      await using _passes = startLoop({
+        name: "the pass",
+        intervalMs: 50,
+        spacingMs: { least: 25, most: 100 },
+        log: silent,
+        work,
+      });
       if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
     },
   });
@@ -48,17 +56,28 @@ async function killLeader({ pool }: Context): Promise<void> {
   assert.equal(rows.length, 1, "one replica leads");
 }
 
-/** Makes every creation wait until the returned function is called. */
-async function holdPools({ pool }: Context, pools: readonly GivenPool[]): Promise<() => Promise<void>> {
+/** Makes every creation wait as long as it is in use. */
+async function holdPools({ pool }: Context, pools: readonly GivenPool[]): Promise<AsyncDisposable> {
   const client: pg.PoolClient = await pool.connect();
   await client.query("begin");
   await client.query("select from template_version_presets where id = any($1) order by id for no key update", [
     pools.map(({ presetId }) => presetId),
   ]);
-  return async () => {
-    await client.query("commit");
-    client.release();
+  return {
+    async [Symbol.asyncDispose]() {
+      await client.query("commit");
+      client.release();
+    },
   };
+}
+
+const waitingFor = async (context: Context, sessions: number): Promise<boolean> =>
+  (await count(context, WAITING)) >= sessions;
+
+/** Kills the sessions whose creations wait, and returns how many they were. */
+async function killWaiting({ pool }: Context): Promise<number> {
+  const { rows } = await pool.query(`select pg_terminate_backend(pid) from ${WAITING}`);
+  return rows.length;
 }
 
 async function filled(context: Context, pools: readonly GivenPool[]): Promise<void> {
@@ -75,30 +94,26 @@ it("when leaders die in the middle of their passes, and the next ones begin thei
   const context = await givenContext(t);
   const pools: GivenPool[] = [];
   for (const desired of SIZES) pools.push(await givenPool(context, { desired }));
-  givenWorker(t, context);
-  const replicas = [startReplica(t, context), startReplica(t, context)];
+  const worker = givenWorker(t, context);
+  const replicas = [startReplica(t, context, worker), startReplica(t, context, worker)];
   await filled(context, pools);
 
   let claimed = 0;
   for (let round = 0; round < 4; round += 1) {
-    const release = await holdPools(context, pools);
-    for (const pool of pools) {
-      const ask = await asking(context, pool);
-      for (let claim = 0; claim < CLAIMS; claim += 1) claimed += Number((await ask()).claimed);
+    {
+      await using _held = await holdPools(context, pools);
+      for (const pool of pools) {
+        const ask = await asking(context, pool);
+        for (let claim = 0; claim < CLAIMS; claim += 1) claimed += Number((await ask()).claimed);
+      }
+      await waitFor("the leader to wait in the middle of its pass", () => waitingFor(context, 1));
+      const old = replicas.findIndex(({ isLeader }) => isLeader);
+      await killLeader(context);
+      const killed = round % 2 === 1 ? await killWaiting(context) : 0;
+      await waitFor("the other replica to lead", () => replicas.some(({ isLeader }, at) => isLeader && at !== old));
+      // The old leader's pass goes on where it was; that of the next one wants the same creations and more.
+      await waitFor("the next leader to wait, too", () => waitingFor(context, pools.length + (killed > 0 ? 0 : 1)));
     }
-    await waitFor("the leader's creations to wait", async () => (await count(context, WAITING)) >= pools.length);
-    const old = replicas.findIndex(({ isLeader }) => isLeader);
-    await killLeader(context);
-    if (round % 2 === 1) {
-      await context.pool.query(`select pg_terminate_backend(pid) from ${WAITING}`);
-    }
-    const waiting = round % 2 === 1 ? pools.length : 2 * pools.length;
-    await waitFor("the next leader's creations to wait too", async () => (await count(context, WAITING)) >= waiting);
-    assert.ok(
-      replicas.some(({ isLeader }, index) => isLeader && index !== old),
-      "the other replica leads",
-    );
-    await release();
     await filled(context, pools);
   }
 

@@ -68,12 +68,7 @@ it("claims racing with the deletion of the same prebuilds never leave a claimed 
   const [outcomes] = await Promise.all([
     Promise.all(Array.from({ length: 30 }, () => ask())),
     ...[0, 10, 20].map((from) =>
-      executeAction(
-        context,
-        snapshot.pool,
-        { kind: "delete", ids: ids.slice(from, from + 10), reason: "extraneous" },
-        0,
-      ),
+      executeAction(context, snapshot.pool, { kind: "delete", ids: ids.slice(from, from + 10), reason: "extraneous" }),
     ),
   ]);
   const claimed = outcomes.filter((outcome) => outcome.claimed).map((outcome) => outcome.workspaceId);
