@@ -4,6 +4,8 @@ import type { Logger } from "./log.ts";
 import { poolName } from "./prebuilds/name.ts";
 import { createProgress } from "./prebuilds/progress.ts";
 import type { PassResult } from "./prebuilds/reconcile.ts";
+import { schedulingProblem } from "./prebuilds/schedule.ts";
+import { isActive } from "./prebuilds/snapshot.ts";
 
 /** More pools than this changing at once are told in one line. */
 const TELL_EACH = 10;
@@ -12,6 +14,7 @@ const TELL_EACH = 10;
 export function createAnnouncer(log: Logger, access: { readonly url: string; readonly dataDir: string | undefined }) {
   const progress = createProgress();
   let backingOff: ReadonlyMap<string, string> = new Map();
+  let badSchedules: ReadonlyMap<string, string> = new Map();
   let paused = false;
   let greeted = false;
 
@@ -35,6 +38,7 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
       }
       tellPause(result);
       tellBackoffs(result);
+      tellBadSchedules(result);
       greet(result);
     },
   };
@@ -62,6 +66,21 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
       );
     }
     backingOff = still;
+  }
+
+  function tellBadSchedules({ pools }: PassResult): void {
+    const still = new Map<string, string>();
+    for (const { pool } of pools) {
+      const problem = pool.scheduling && isActive(pool) ? schedulingProblem(pool.scheduling) : undefined;
+      if (problem === undefined) continue;
+      still.set(pool.id, problem);
+      if (badSchedules.get(pool.id) === problem) continue;
+      log.error(
+        { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName },
+        `pool ${poolName(pool)}: its schedule is not used, because ${problem}; it keeps its base size`,
+      );
+    }
+    badSchedules = still;
   }
 
   function greet({ pools }: PassResult): void {

@@ -157,8 +157,8 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
       const result = await runPass(context, signal);
       metrics.pools.observePass(seconds(), result);
       announce.pass(result, seconds());
-      const now = context.clock.now();
-      dueAt = nextDueAt(result.pools, now, new Date(now.getTime() + config.reconciliationIntervalMs));
+      // From the time that was planned for: what became due while the pass was running is due now.
+      dueAt = nextDueAt(result.pools, result.now, new Date(result.now.getTime() + config.reconciliationIntervalMs));
     } catch (error) {
       metrics.pools.observePass(seconds(), "failed");
       throw error;

@@ -51,7 +51,8 @@ export function startLoop({ name, intervalMs, spacingMs, log, work, dueInMs }: L
         await pause(Math.max(spacing - tookMs, Math.min(tookMs, intervalMs)), stop.signal);
         spacing = wasPoked ? Math.min(2 * spacing, spacingMs.most) : spacingMs.least;
       }
-      await pokedOr(Math.min(dueInMs?.() ?? intervalMs, intervalMs));
+      const untilInterval = Math.max(intervalMs - (performance.now() - endedAt), 0);
+      await pokedOr(Math.min(dueInMs?.() ?? untilInterval, untilInterval));
     }
   }
 

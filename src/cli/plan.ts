@@ -3,18 +3,15 @@ import { text } from "node:stream/consumers";
 import { type Command, InvalidArgumentError } from "commander";
 import { messageOf, UsageError } from "../errors.ts";
 import type { planJson } from "../prebuilds/snapshot-json.ts";
-import type { PoolView } from "../prebuilds/status.ts";
+import type { PoolView, PoolWhy } from "../prebuilds/status.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
-import { instantText, reasonsInWords } from "./words.ts";
+import { notesAbout, pauseText } from "./pool-notes.ts";
+import { actionsInWords, poolTitle, reasonsInWords, stateInWords } from "./words.ts";
 
-type PresetPlan = ReturnType<typeof planJson> & {
-  readonly preset_name?: string;
-  readonly template_name?: string;
-  readonly organization_name?: string;
-  /** Only a daemon says why a pool is short; a snapshot file does not hold all of it. */
-  readonly reasons?: PoolView["reasons"];
-};
+/** Only a daemon knows what pools are called and what explains them; a snapshot file does not hold all of it. */
+type Explained = PoolWhy & Pick<PoolView, "preset_name" | "template_name" | "organization_name">;
+type PresetPlan = ReturnType<typeof planJson> & (Explained | { readonly reasons?: undefined });
 type Plan = { readonly presets: readonly PresetPlan[] };
 type Options = { readonly snapshot?: string; readonly now?: Date; readonly json?: boolean };
 
@@ -54,25 +51,17 @@ async function planFile(io: Io, file: string, now: Date): Promise<Plan> {
 }
 
 function describe(plan: PresetPlan): string[] {
-  const name = plan.preset_name && `${plan.organization_name}/${plan.template_name}: ${plan.preset_name}`;
-  const actions = plan.actions.map((action) => {
-    switch (action.kind) {
-      case "create":
-        return `create ${action.count} (${action.reason})`;
-      case "delete":
-        return `delete ${action.ids.length} (${action.reason})`;
-      case "cancel_pending":
-        return `cancel what is pending (${action.reason})`;
-      case "backoff":
-        return `wait until ${instantText(action.until)} (${action.reason})`;
-      default:
-        return action satisfies never;
-    }
-  });
-  const reasons = plan.reasons ?? [];
+  const actions = actionsInWords(plan.actions) || "nothing to do";
+  const state = stateInWords(plan.state);
+  if (plan.reasons === undefined) return [`${plan.id}: ${actions}`, `  ${state}`];
+  const { said, failures } = notesAbout(plan, plan.state.desired);
+  const short = plan.reasons.length > 0 ? `; short: ${reasonsInWords(plan.reasons)}` : "";
   return [
-    `${name || plan.id}: ${actions.join(", ") || "nothing to do"}`,
-    ...(reasons.length > 0 ? [`  short: ${reasonsInWords(reasons)}`] : []),
+    `${poolTitle(plan)}: ${actions}`,
+    `  ${state}${short}`,
+    ...(plan.paused?.scope === "all" ? [`  all pools are ${pauseText(plan.paused)}`] : []),
+    ...(said.length > 0 ? [`  ${said.join("; ")}`] : []),
+    ...failures,
   ];
 }
 

@@ -1,5 +1,5 @@
-import type { PoolView } from "../prebuilds/status.ts";
-import { instantText, oneLine, poolTitle } from "./words.ts";
+import type { PoolView, PoolWhy } from "../prebuilds/status.ts";
+import { actionsInWords, instantText, oneLine, poolTitle } from "./words.ts";
 
 type Failure = PoolView["failures"][number];
 type Pause = NonNullable<PoolView["paused"]>;
@@ -15,20 +15,27 @@ export function pauseText({ by, at }: Pause): string {
   return `paused by ${by ?? "somebody"} since ${instantText(at)}`;
 }
 
-function notesOf(pool: PoolView): string[] {
+/** What explains one pool that is to have `desired` prebuilds, and a line for each build of it that failed. */
+export function notesAbout(pool: PoolWhy, desired: number): { said: string[]; failures: string[] } {
   const said = [
     ...(pool.active && pool.status !== "healthy" ? [statusText(pool)] : []),
     ...(pool.paused?.scope === "pool" ? [pauseText(pool.paused)] : []),
-    ...(pool.scheduling ? scheduleNotes(pool.desired, pool.scheduling) : []),
+    ...(pool.scheduling ? scheduleNotes(desired, pool.scheduling) : []),
     ...(pool.failed > 0 ? [`${pool.failed} failed kept`] : []),
     ...(pool.delete_failed > 0 ? [`${pool.delete_failed} could not be deleted`] : []),
   ];
-  const failures = pool.failures.map(failureText);
-  if (said.length === 0 && failures.length === 0) return [];
-  return [`${poolTitle(pool)}: ${said.join("; ") || "builds failed"}`, ...failures];
+  return { said, failures: pool.failures.map(failureText) };
 }
 
-function statusText({ status, status_since: since, status_detail: detail }: PoolView): string {
+function notesOf(pool: PoolView): string[] {
+  const { said, failures } = notesAbout(pool, pool.desired);
+  const actions = actionsInWords(pool.actions);
+  const notes = [...said, ...(actions === "" ? [] : [`next: ${actions}`])];
+  if (notes.length === 0 && failures.length === 0) return [];
+  return [`${poolTitle(pool)}: ${notes.join("; ") || "builds failed"}`, ...failures];
+}
+
+function statusText({ status, status_since: since, status_detail: detail }: PoolWhy): string {
   const when = since === null ? "" : ` since ${instantText(since)}`;
   return `${status.replaceAll("_", " ")}${when}${detail === "" ? "" : `: ${oneLine(detail)}`}`;
 }

@@ -1,3 +1,4 @@
+import type { PoolState } from "../prebuilds/state.ts";
 import type { PoolView } from "../prebuilds/status.ts";
 
 /** Reasons that read badly by themselves; every other one is shown as it is, with spaces. */
@@ -21,6 +22,39 @@ export function reasonsInWords(reasons: PoolView["reasons"]): string {
     .map(({ reason, count, until }) => {
       const why = REASONS[reason] ?? reason.replaceAll("_", " ");
       return `${count} ${why}${until === undefined ? "" : ` until ${instantText(until)}`}`;
+    })
+    .join(", ");
+}
+
+/** The numbers of a pool: `1 of 3 ready, 2 building`. */
+export function stateInWords(state: PoolState): string {
+  const counts = [
+    [state.starting, "building"],
+    [state.actual - state.expired - state.eligible, "not ready"],
+    [state.expired, "expired"],
+    [state.stopping, "stopping"],
+    [state.deleting, "deleting"],
+  ] as const;
+  const others = counts.flatMap(([count, word]) => (count > 0 ? [`, ${count} ${word}`] : []));
+  return `${state.eligible} of ${state.desired} ready${others.join("")}`;
+}
+
+/** What a pass would do with a pool: `delete 1 (expired), create 2 (below_target)`; empty for nothing. */
+export function actionsInWords(actions: PoolView["actions"]): string {
+  return actions
+    .map((action) => {
+      switch (action.kind) {
+        case "create":
+          return `create ${action.count} (${action.reason})`;
+        case "delete":
+          return `delete ${action.ids.length} (${action.reason})`;
+        case "cancel_pending":
+          return `cancel what is pending (${action.reason})`;
+        case "backoff":
+          return `wait until ${instantText(action.until)} (${action.reason})`;
+        default:
+          return action satisfies never;
+      }
     })
     .join(", ");
 }

@@ -123,8 +123,16 @@ export async function insertPrebuilds(
   return rows.map((row) => row.job_id);
 }
 
-/** How the latest build of a prebuild stands that may be deleted. */
-export type Standing = { readonly transition: "start" | "delete"; readonly status: "succeeded" | "failed" };
+/** How a prebuild stands that may be deleted: its latest build, and whether only pools that are no longer kept count. */
+export type Standing = {
+  readonly transition: "start" | "delete";
+  readonly status: "succeeded" | "failed";
+  readonly dropped: boolean;
+};
+
+/** Whether the pool of preset `p` of template `t` is no longer kept. */
+const DROPPED = `(t.active_version_id is distinct from p.template_version_id or t.deleted or t.deprecated <> ''
+  or p.desired_instances is null)`;
 
 /**
  * Adds a delete build to each of the given workspaces that is still a prebuild whose latest build stands as given, and
@@ -142,8 +150,9 @@ export async function insertDeleteBuilds(
          t.provisioner, gen_random_uuid() as build_id, gen_random_uuid() as job_id
        from workspaces w
        join templates t on t.id = w.template_id
+       join template_version_presets p on p.id = w.preset_id
        where w.id = any($1::uuid[]) and w.owner_id = $2 and not w.deleted
-         and w.latest_transition = $4 and w.latest_job_status = $5
+         and w.latest_transition = $4 and w.latest_job_status = $5 and (not $6 or ${DROPPED})
        order by w.id
        for update of w skip locked
      ), new_jobs as (
@@ -164,7 +173,7 @@ export async function insertDeleteBuilds(
        join workspace_build_parameters p on p.workspace_build_id = w.latest_build_id
      )
      select job_id from doomed`,
-    [ids, PREBUILDS_SYSTEM_USER_ID, now, standing.transition, standing.status],
+    [ids, PREBUILDS_SYSTEM_USER_ID, now, standing.transition, standing.status, standing.dropped],
   );
   return rows.map((row) => row.job_id);
 }
@@ -184,9 +193,8 @@ export async function cancelPendingBuilds(client: Queryable, presetId: string, n
        join provisioner_jobs j on j.id = b.job_id and j.started_at is null and j.canceled_at is null
          and j.completed_at is null and j.worker_id is null
        join template_version_presets p on p.id = w.preset_id
-       join templates t on t.id = w.template_id and (t.active_version_id <> b.template_version_id or t.deleted
-         or t.deprecated <> '' or p.desired_instances is null)
-       where w.owner_id = $2 and not w.deleted and w.preset_id = $1 and w.latest_job_status = 'pending'
+       join templates t on t.id = w.template_id
+       where ${DROPPED} and w.owner_id = $2 and not w.deleted and w.preset_id = $1 and w.latest_job_status = 'pending'
        for update of j, w skip locked
      ), canceled as (
        update provisioner_jobs j set canceled_at = $3, completed_at = $3, updated_at = $3

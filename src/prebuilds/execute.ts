@@ -26,11 +26,15 @@ import type { Pool } from "./store.ts";
 /** What an action came to: how many prebuilds it really touched, which may be fewer than planned. */
 export type ActionResult = { readonly action: Action; readonly done: number };
 
-const RUNNING: Standing = { transition: "start", status: "succeeded" };
-const FAILED: Standing = { transition: "start", status: "failed" };
-const UNDELETED: Standing = { transition: "delete", status: "failed" };
-/** What a prebuild must be when it is to be deleted for this reason. */
-const STANDING = { expired: RUNNING, extraneous: RUNNING, inactive: RUNNING, failed: FAILED, delete_failed: UNDELETED };
+const RUNNING: Standing = { transition: "start", status: "succeeded", dropped: false };
+/** What must be true of a prebuild when it is to be deleted for this reason. */
+const STANDING = {
+  expired: RUNNING,
+  extraneous: RUNNING,
+  inactive: { ...RUNNING, dropped: true },
+  failed: { transition: "start", status: "failed", dropped: false },
+  delete_failed: { transition: "delete", status: "failed", dropped: false },
+} as const;
 
 /**
  * Does one planned action in a transaction of its own. The world may have moved since the snapshot, so each checks
@@ -55,10 +59,10 @@ export async function executeAction(context: Context, pool: Pool, action: Action
 
 /** With the pool's row locked the count cannot change, so that even two leaders together never exceed the target. */
 async function create(context: Context, client: pg.PoolClient, pool: Pool, planned: number): Promise<number> {
-  const now = context.clock.now();
   const room = await roomInFlight(client, context.poolSettings.maxInFlight);
   const preset = await lockPresetForCreate(client, pool.id);
   if (!preset || (await isPaused(client, pool.id)) || !(await takesParameters(context, client, pool, preset))) return 0;
+  const now = context.clock.now();
   const target = targetAt(preset.desiredInstances, preset.scheduling, now);
   const members = await countMembers(client, pool.id, oldestFresh(preset, now));
   // A size beyond all reason that got into the database is reached in steps that one statement can take.

@@ -29,10 +29,11 @@ const FAILURES = `
   select p.id as preset_id, recent.num_failed, recent.last_failed_at,
     (select count(*) from workspaces n where n.created_as_prebuild and n.preset_id = p.id
       and n.created_at > recent.last_failed_at)::int as newer,
-    $2 > 0 and row_of.began_at is not null and coalesce((
+    $2 > 0 and row_of.began_at is not null and (
       select s.created_at from workspaces s
       where s.created_as_prebuild and s.preset_id = p.id and s.prebuild_outcome = 'succeeded'
-      order by s.created_at desc limit 1) < row_of.began_at, true) as all_failed
+        and s.created_at >= row_of.began_at
+      order by s.created_at desc limit 1) is null as all_failed
   from templates t
   join template_version_presets p on p.template_version_id = t.active_version_id and p.desired_instances is not null
   cross join lateral (

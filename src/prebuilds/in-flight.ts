@@ -1,7 +1,11 @@
 import type { Action, PresetPlan } from "./plan.ts";
 import { type PresetSnapshot, withheldBy } from "./snapshot.ts";
 
-type Slot = { readonly pool: number; readonly held: boolean; readonly fill: number; readonly members: number };
+/** A pool that would like to create prebuilds: how many it has, is to have, and asks for. */
+type Asking = { readonly pool: number; readonly members: number; readonly desired: number; readonly wanted: number };
+
+/** Halving the range so often leaves less between two fills than any two prebuilds of a pool can lie apart. */
+const HALVINGS = 60;
 
 /**
  * Lowers the creations of a plan until no more prebuilds are being started at once than `max`, counting those that are
@@ -16,13 +20,14 @@ export function shareInFlight(
   if (max === 0) return plans;
   const underWay = plans.reduce((sum, { state }) => sum + state.starting, 0);
   const free = Math.max(max - underWay, 0);
-  const wanted = plans.reduce((sum, plan) => sum + createCount(plan), 0);
-  if (wanted <= free) return plans;
+  const asking = plans.map(askingOf).filter(({ wanted }) => wanted > 0);
+  if (total(asking) <= free) return plans;
 
-  const granted = new Map<number, number>();
-  for (const { pool } of slotsOf(presets, plans, free).toSorted(byEmptiness).slice(0, free)) {
-    granted.set(pool, (granted.get(pool) ?? 0) + 1);
-  }
+  const isHeld = ({ pool }: Asking) => presets[pool] !== undefined && withheldBy(presets[pool]) !== undefined;
+  const first = asking.filter((one) => !isHeld(one));
+  const granted = share(first, free);
+  const left = free - [...granted.values()].reduce((sum, count) => sum + count, 0);
+  for (const [pool, count] of share(asking.filter(isHeld), left)) granted.set(pool, count);
   return plans.map((plan, index) => withCreateCount(plan, granted.get(index) ?? 0));
 }
 
@@ -31,23 +36,40 @@ export function createCount(plan: PresetPlan): number {
   return plan.actions.find((action) => action.kind === "create")?.count ?? 0;
 }
 
-/** One slot for each prebuild that a pool would like to create, with how full the pool is just before it. */
-function slotsOf(presets: readonly PresetSnapshot[], plans: readonly PresetPlan[], free: number): Slot[] {
-  return plans.flatMap((plan, pool) => {
-    const preset = presets[pool];
-    const held = preset !== undefined && withheldBy(preset) !== undefined;
-    const { desired, actual, expired, starting } = plan.state;
-    return Array.from({ length: Math.min(createCount(plan), free) }, (_, created) => {
-      const members = actual - expired + starting + created;
-      return { pool, held, fill: members / desired, members };
-    });
-  });
+function askingOf(plan: PresetPlan, pool: number): Asking {
+  const { desired, actual, expired, starting } = plan.state;
+  return { pool, members: actual - expired + starting, desired, wanted: createCount(plan) };
 }
 
-/** Sorting is stable, so pools that are equally empty keep their order. */
-function byEmptiness(a: Slot, b: Slot): number {
-  return Number(a.held) - Number(b.held) || a.fill - b.fill || a.members - b.members;
+/**
+ * Fills all pools to the highest level, as a part of their size, that the free prebuilds allow; those that are left
+ * over then go one by one to the emptiest. Pools that are equally empty keep their order.
+ */
+function share(asking: readonly Asking[], free: number): Map<number, number> {
+  if (total(asking) <= free) return new Map(asking.map(({ pool, wanted }) => [pool, wanted]));
+  let [level, tooHigh] = [0, 1];
+  for (let halving = 0; halving < HALVINGS; halving += 1) {
+    const middle = (level + tooHigh) / 2;
+    const used = asking.reduce((sum, one) => sum + countBelow(one, middle), 0);
+    if (used <= free) level = middle;
+    else tooHigh = middle;
+  }
+  const granted = new Map(asking.map((one) => [one.pool, countBelow(one, level)]));
+  const left = free - [...granted.values()].reduce((sum, count) => sum + count, 0);
+  const membersOf = ({ pool, members }: Asking) => members + (granted.get(pool) ?? 0);
+  const emptiest = asking
+    .filter(({ pool, wanted }) => (granted.get(pool) ?? 0) < wanted)
+    .toSorted((a, b) => membersOf(a) / a.desired - membersOf(b) / b.desired || membersOf(a) - membersOf(b));
+  for (const { pool } of emptiest.slice(0, left)) granted.set(pool, (granted.get(pool) ?? 0) + 1);
+  return granted;
 }
+
+/** How many prebuilds a pool would create before it is as full as the level. */
+function countBelow({ members, desired, wanted }: Asking, level: number): number {
+  return Math.min(Math.max(Math.ceil(level * desired - members), 0), wanted);
+}
+
+const total = (asking: readonly Asking[]): number => asking.reduce((sum, { wanted }) => sum + wanted, 0);
 
 function withCreateCount(plan: PresetPlan, count: number): PresetPlan {
   const actions = plan.actions.flatMap((action): Action[] => {

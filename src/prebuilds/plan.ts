@@ -61,7 +61,7 @@ export function executable(preset: PresetSnapshot, plan: PresetPlan): PresetPlan
   return { ...plan, actions: plan.actions.filter(({ kind }) => kind !== "create" && kind !== "backoff") };
 }
 
-/** A pool that is no longer kept, has no members and nothing under way is not worth a closer look. */
+/** A pool that is no longer kept and has nothing left that could be deleted or canceled is not worth a closer look. */
 function isSkippable(preset: PresetSnapshot): boolean {
   return (
     !isActive(preset) &&

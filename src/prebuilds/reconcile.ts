@@ -11,6 +11,8 @@ export type PoolPlan = { readonly pool: Pool; readonly plan: PresetPlan };
 
 /** All pools and what each needs now. */
 export type PlannedPools = {
+  /** The time that was planned for. */
+  readonly now: Date;
   /** Who has paused all pools; null when nobody has. */
   readonly pause: Pause | null;
   readonly pools: readonly PoolPlan[];
@@ -31,6 +33,7 @@ export async function planPools(context: Pick<Context, "pool" | "clock" | "poolS
   const { pause, pools } = await readSnapshot(context.pool, now, context.poolSettings);
   const plans = planPresets(pools, context.poolSettings, now);
   return {
+    now,
     pause,
     pools: pools.flatMap((pool, index) => {
       const plan = plans[index];
@@ -44,8 +47,9 @@ export async function planPools(context: Pick<Context, "pool" | "clock" | "poolS
  * @param signal aborted when this replica no longer leads; actions that have not begun are left to the next leader
  */
 export async function runPass(context: Context, signal: AbortSignal): Promise<PassResult> {
-  const { pause, pools } = await planPools(context);
-  if (pause !== null || signal.aborted) return { pause, pools, results: [], failures: 0 };
+  const planned = await planPools(context);
+  const { pause, pools } = planned;
+  if (pause !== null || signal.aborted) return { ...planned, results: [], failures: 0 };
   const results: (ActionResult & { readonly pool: Pool })[] = [];
   let failures = (await keepMemberships(context, signal)) + (await keepStatuses(context, pools));
 
@@ -76,7 +80,7 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
     }),
   );
   if (results.some(({ done }) => done > 0)) context.wake.jobs();
-  return { pause, pools, results, failures };
+  return { ...planned, results, failures };
 }
 
 /** Builds are queued in the order in which they are asked for: what makes room first, then the emptiest pools. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { sizeChanges, targetAt } from "./schedule.ts";
 import { previewSchedule, schedulePreviewSchema } from "./schedule-preview.ts";
 
 const PRESET = "11111111-1111-4111-8111-111111111111";
@@ -95,4 +96,30 @@ describe("the preview of a schedule", () => {
     assert.deepEqual([preview.problem, preview.now, preview.changes], [null, { instances: 3, cron: null }, []]);
     assert.deepEqual(preview.clock_changes, []);
   });
+});
+
+describe("the changes of size that are found by skipping what cannot change", () => {
+  const FROM = new Date("2025-10-24T10:17:33Z");
+  const TO = new Date("2025-10-28T00:00:00Z");
+  const crons = ["* 8-18 * * 1-5", "30-59 2 * * 0", "*/15 3,17 20-26 * *", "15 * * * *", "* * 31 * *"];
+
+  for (const timezone of ["Europe/Berlin", "Asia/Kathmandu", "Africa/Casablanca"]) {
+    for (const cron of crons) {
+      it(`are those that looking at every minute finds, for ${cron} in ${timezone}`, () => {
+        const scheduling = { timezone, schedule: [{ cron, instances: 7 }] };
+        const slow: string[] = [];
+        let size = targetAt(1, scheduling, FROM);
+        for (let at = Date.parse("2025-10-24T10:18:00Z"); at <= TO.getTime(); at += 60_000) {
+          const next = targetAt(1, scheduling, new Date(at));
+          if (next !== size) slow.push(`${new Date(at).toISOString()} ${next}`);
+          size = next;
+        }
+        const found = [...sizeChanges(1, scheduling, FROM, TO)];
+        assert.deepEqual(
+          found.map(({ at, instances }) => `${at.toISOString()} ${instances}`),
+          slow,
+        );
+      });
+    }
+  }
 });

@@ -1,9 +1,10 @@
 import { type CronRange, contains, overlaps, parseCronRange } from "./cron-range.ts";
-import { isTimezone, localMinute, offsetAt } from "./local-time.ts";
+import { isTimezone, localMinute, offsetAt, steadyOffset } from "./local-time.ts";
 import type { Scheduling } from "./snapshot.ts";
 
 const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+const MINUTES_PER_HOUR = 60;
+const HOUR_MS = MINUTES_PER_HOUR * MINUTE_MS;
 /** The most prebuilds that one pool may ask for; more is taken for a slip of the finger. */
 export const MAX_INSTANCES = 1_000;
 /** Schedules are read anew in every pass, and nearly always say what they said before. */
@@ -56,24 +57,43 @@ export function overlappingWindows(crons: readonly string[]): { readonly index: 
 export function* sizeChanges(base: number, scheduling: Scheduling | null, from: Date, to: Date): Generator<SizeChange> {
   const compiled = scheduling && compile(scheduling);
   if (compiled === null || typeof compiled === "string") return;
-  let current = scheduledSize(base, scheduling, from);
-  for (const { minute, offset } of localMinutes(compiled.timezone, from.getTime(), to.getTime())) {
-    const next = sizeIn(compiled, base, minute, offset);
-    if (next.instances !== current.instances) yield { at: new Date(minute), ...next };
-    current = next;
+  let current = scheduledSize(base, scheduling, from).instances;
+  let at = minuteAfter(from);
+  while (at <= to.getTime()) {
+    const offset = offsetAt(compiled.timezone, at);
+    const next = sizeIn(compiled, base, at, offset);
+    if (next.instances !== current) yield { at: new Date(at), ...next };
+    current = next.instances;
+    at += stepFrom(compiled, at, offset);
   }
 }
 
-/** When the clocks of the schedule's zone are changed after `from` and until `to`. */
+/** When the clocks of a zone are changed after `from` and until `to`. */
 export function clockChanges(timezone: string, from: Date, to: Date): ClockChange[] {
   if (!isTimezone(timezone)) return [];
   const changes: ClockChange[] = [];
   let before = offsetAt(timezone, from.getTime());
-  for (const { minute, offset } of localMinutes(timezone, from.getTime(), to.getTime())) {
-    if (offset !== before) changes.push({ at: new Date(minute), minutes: offset - before });
+  let at = minuteAfter(from);
+  while (at <= to.getTime()) {
+    const offset = offsetAt(timezone, at);
+    if (offset !== before) changes.push({ at: new Date(at), minutes: offset - before });
     before = offset;
+    at += steadyOffset(timezone, at) === null ? MINUTE_MS : HOUR_MS - (at % HOUR_MS);
   }
   return changes;
+}
+
+const minuteAfter = (instant: Date): number => Math.floor(instant.getTime() / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
+
+/**
+ * How far it is to the next minute at which the size may be another one: a minute within hours in which a window opens
+ * or closes, or the clocks are changed, else the rest of the hour that the clocks show.
+ */
+function stepFrom({ timezone, windows }: Compiled, at: number, offset: number): number {
+  const { minute, hour } = localMinute(at, offset);
+  const varies = windows.some(({ range }) => range.minutes.size < MINUTES_PER_HOUR && range.hours.has(hour));
+  if (varies || steadyOffset(timezone, at) === null) return MINUTE_MS;
+  return Math.min((MINUTES_PER_HOUR - minute) * MINUTE_MS, HOUR_MS - (at % HOUR_MS));
 }
 
 const remembered = new Map<string, Compiled | string>();
@@ -111,17 +131,4 @@ function sizeIn({ windows }: Compiled, base: number, instant: number, offset: nu
   const minute = localMinute(instant, offset);
   const open = windows.find(({ range }) => contains(range, minute));
   return open ? { instances: open.instances, cron: open.cron } : { instances: base, cron: null };
-}
-
-/** Every minute after `from` and until `to`; zones change at most once an hour, so most need not be asked about. */
-function* localMinutes(timezone: string, from: number, to: number): Generator<{ minute: number; offset: number }> {
-  let minute = Math.floor(from / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
-  while (minute <= to) {
-    const hourEnd = Math.floor(minute / HOUR_MS) * HOUR_MS + HOUR_MS - MINUTE_MS;
-    const offset = offsetAt(timezone, minute);
-    const steady = offset === offsetAt(timezone, hourEnd);
-    for (; minute <= hourEnd && minute <= to; minute += MINUTE_MS) {
-      yield { minute, offset: steady ? offset : offsetAt(timezone, minute) };
-    }
-  }
 }

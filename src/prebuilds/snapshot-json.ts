@@ -32,7 +32,7 @@ const preset = z.strictObject({
 });
 
 const snapshot = z.strictObject({
-  backoff_interval_seconds: z.number().min(0).default(60),
+  backoff_interval_seconds: z.number().min(0).max(1_000_000_000).default(60),
   max_in_flight: whole.default(0),
   presets: z.array(preset),
 });

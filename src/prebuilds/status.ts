@@ -4,6 +4,7 @@ import { explainShortfall } from "./explain.ts";
 import { type FailedBuild, readFailedBuilds } from "./failures-store.ts";
 import { type PoolPlan, planPools } from "./reconcile.ts";
 import { scheduledSize, schedulingProblem, sizeChanges } from "./schedule.ts";
+import { isActive } from "./snapshot.ts";
 import { planJson } from "./snapshot-json.ts";
 import type { Pause, Pool } from "./store.ts";
 
@@ -31,24 +32,27 @@ const state = {
   stopping: z.number(),
   deleting: z.number(),
 };
-const reasons = z.array(z.object({ reason: z.string(), count: z.number(), until: instant.optional() }));
-const actions = z.array(z.looseObject({ kind: z.string(), reason: z.string() }));
+const actions = z.array(
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("create"), count: z.number(), reason: z.literal("below_target") }),
+    z.object({
+      kind: z.literal("delete"),
+      ids: z.array(z.guid()).readonly(),
+      reason: z.enum(["expired", "extraneous", "inactive", "failed", "delete_failed"]),
+    }),
+    z.object({ kind: z.literal("cancel_pending"), reason: z.literal("inactive") }),
+    z.object({ kind: z.literal("backoff"), until: instant, reason: z.literal("recent_failures") }),
+  ]),
+);
 
-/** A pool as the API shows it: what it should hold, what it holds, and why it is short. */
-export const poolSchema = z.object({
-  preset_id: z.guid(),
-  preset_name: z.string(),
-  template_id: z.guid(),
-  template_name: z.string(),
-  organization_id: z.guid(),
-  organization_name: z.string(),
-  template_version_id: z.guid(),
+/** What a pool's numbers do not tell: why it is as it is. */
+const why = {
+  /** The pool is kept: its version is active, and its template is neither deleted nor deprecated. */
   active: z.boolean(),
   status: z.enum(["healthy", "hard_limited", "validation_failed"]),
   status_since: instant.nullable(),
   status_detail: z.string(),
   paused: pause.nullable(),
-  ...state,
   /** Prebuilds whose start failed, and prebuilds whose deletion failed, that are still there. */
   failed: z.number(),
   delete_failed: z.number(),
@@ -64,8 +68,8 @@ export const poolSchema = z.object({
       problem: z.string().nullable(),
     })
     .nullable(),
-  reasons,
-  /** The newest failed builds, while they hold the pool back. */
+  reasons: z.array(z.object({ reason: z.string(), count: z.number(), until: instant.optional() })),
+  /** The newest failed builds, while they count: within the lookback, or while they have stopped the pool. */
   failures: z.array(
     z.object({
       workspace_id: z.guid(),
@@ -77,12 +81,28 @@ export const poolSchema = z.object({
       logs: z.string(),
     }),
   ),
+};
+const whySchema = z.object(why);
+
+/** A pool as the API shows it: what it should hold, what it holds, why, and what a pass would do with it now. */
+export const poolSchema = z.object({
+  preset_id: z.guid(),
+  preset_name: z.string(),
+  template_id: z.guid(),
+  template_name: z.string(),
+  organization_id: z.guid(),
+  organization_name: z.string(),
+  template_version_id: z.guid(),
+  ...state,
+  ...why,
   actions,
 });
 
 export type PoolView = z.infer<typeof poolSchema>;
+/** What explains a pool. */
+export type PoolWhy = z.infer<typeof whySchema>;
 
-/** What a pass would do now, as the API shows it: each pool's actions, and why it is short. */
+/** What a pass would do now, as the API shows it: each pool's actions, and why it is as it is. */
 export const planSchema = z.object({
   presets: z.array(
     z.object({
@@ -93,43 +113,14 @@ export const planSchema = z.object({
       preset_name: z.string(),
       template_name: z.string(),
       organization_name: z.string(),
-      reasons,
+      ...why,
     }),
   ),
 });
 
 /** Every pool's state, and why it is not full, ready to be sent as JSON. */
 export async function readPools(context: Reader): Promise<PoolView[]> {
-  const now = context.clock.now();
-  const { pause: allPaused, pools } = await planPools(context);
-  const troubled = pools.filter(({ pool }) => pool.active && (pool.hardLimited || pool.backoff !== null));
-  const limit = context.poolSettings.failureHardLimit || SHOWN_FAILURES;
-  const failures = await readFailedBuilds(
-    context.pool,
-    troubled.map(({ pool }) => pool.id),
-    limit,
-  );
-  return pools.map((planned) => poolJson(planned, { allPaused, failures: failures.get(planned.pool.id) ?? [], now }));
-}
-
-/** What a pass would do now, and why, ready to be sent as JSON; changes nothing. */
-export async function readPlan(context: Reader): Promise<z.infer<typeof planSchema>> {
-  const { pools } = await planPools(context);
-  return {
-    presets: pools.map(({ pool, plan }) => ({
-      ...planJson(plan),
-      preset_name: pool.presetName,
-      template_name: pool.templateName,
-      organization_name: pool.organizationName,
-      reasons: reasonsJson({ pool, plan }),
-    })),
-  };
-}
-
-type Around = { readonly allPaused: Pause | null; readonly failures: readonly FailedBuild[]; readonly now: Date };
-
-function poolJson({ pool, plan }: PoolPlan, { allPaused, failures, now }: Around): PoolView {
-  return {
+  return (await readAll(context)).map(({ pool, plan, explained }) => ({
     preset_id: pool.id,
     preset_name: pool.presetName,
     template_id: pool.templateId,
@@ -137,12 +128,47 @@ function poolJson({ pool, plan }: PoolPlan, { allPaused, failures, now }: Around
     organization_id: pool.organizationId,
     organization_name: pool.organizationName,
     template_version_id: pool.templateVersionId,
-    active: pool.active && !pool.templateDeleted && !pool.deprecated,
+    ...plan.state,
+    ...explained,
+    actions: planJson(plan).actions,
+  }));
+}
+
+/** What a pass would do now, and why, ready to be sent as JSON; changes nothing. */
+export async function readPlan(context: Reader): Promise<z.infer<typeof planSchema>> {
+  return {
+    presets: (await readAll(context)).map(({ pool, plan, explained }) => ({
+      ...planJson(plan),
+      preset_name: pool.presetName,
+      template_name: pool.templateName,
+      organization_name: pool.organizationName,
+      ...explained,
+    })),
+  };
+}
+
+/** All pools with their plans and with what explains them. */
+async function readAll(context: Reader): Promise<(PoolPlan & { readonly explained: z.infer<typeof whySchema> })[]> {
+  const { now, pause: allPaused, pools } = await planPools(context);
+  const troubled = pools.filter(({ pool }) => pool.active && (pool.hardLimited || pool.backoff !== null));
+  const limit = context.poolSettings.failureHardLimit || SHOWN_FAILURES;
+  const ids = troubled.map(({ pool }) => pool.id);
+  const failures = await readFailedBuilds(context.pool, ids, limit);
+  return pools.map((planned) => {
+    const around = { allPaused, failures: failures.get(planned.pool.id) ?? [], now };
+    return { ...planned, explained: whyJson(planned, around) };
+  });
+}
+
+type Around = { readonly allPaused: Pause | null; readonly failures: readonly FailedBuild[]; readonly now: Date };
+
+function whyJson({ pool, plan }: PoolPlan, { allPaused, failures, now }: Around): z.infer<typeof whySchema> {
+  return {
+    active: isActive(pool),
     status: pool.status,
     status_since: pool.statusSince?.toISOString() ?? null,
     status_detail: pool.statusDetail,
     paused: pauseJson(pool, allPaused),
-    ...plan.state,
     failed: pool.failed.filter(({ failedDeletes }) => failedDeletes === 0).length,
     delete_failed: pool.failed.filter(({ failedDeletes }) => failedDeletes > 0).length,
     scheduling: schedulingJson(pool, now),
@@ -155,7 +181,6 @@ function poolJson({ pool, plan }: PoolPlan, { allPaused, failures, now }: Around
       failed_at: failure.failedAt.toISOString(),
       logs: `/api/v2/workspacebuilds/${failure.buildId}/logs`,
     })),
-    actions: planJson(plan).actions,
   };
 }
 

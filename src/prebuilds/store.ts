@@ -101,7 +101,7 @@ const MEMBERS = `
     count(*) filter (where w.latest_transition = 'stop' and unfinished)::int as stopping,
     count(*) filter (where w.latest_transition = 'delete' and unfinished)::int as deleting,
     count(*) filter (where w.latest_transition = 'start' and w.latest_job_status = 'pending'
-      and w.latest_build_number = 1)::int as pending
+      and w.latest_build_number = 1 and w.created_as_prebuild)::int as pending
   from workspaces w, lateral (select w.latest_job_status in ('pending', 'running', 'canceling') as unfinished) s
   where w.owner_id = $1 and not w.deleted and w.preset_id is not null
   group by w.preset_id`;
@@ -196,8 +196,8 @@ function assemble(row: PresetRow, { members, failed, schedule, failures, allPaus
     ttlSeconds: row.ttl_seconds,
     lastInvalidatedAt: row.last_invalidated_at,
     storedStatus: row.status,
-    // What a new version will never be asked about again stays as it was found last.
-    status: row.status === "validation_failed" || !row.active ? row.status : computed,
+    // Nothing is created in a pool that is no longer kept, so its status stays as it was found last.
+    status: row.status === "validation_failed" || !row.active || row.template_deleted ? row.status : computed,
     statusSince: row.status_since,
     statusDetail: row.status_detail,
     hardLimited,

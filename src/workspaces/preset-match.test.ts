@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { matchPreset, mergeParameters } from "./preset-match.ts";
+import { createWorkspaceBody } from "./schema.ts";
 
 const preset = (id: string, values: Record<string, string>) => ({
   id,
@@ -10,6 +11,7 @@ const given = (values: Record<string, string>) => preset("", values).parameters;
 
 const A = preset("A", { region: "us-west-2", type: "t3.medium" });
 const B = preset("B", { region: "us-west-2", type: "t3.large" });
+const FAR = preset("far", { region: "us-east-1", type: "t3.large" });
 const REGION = preset("region", { region: "us-west-2" });
 const NONE = preset("none", {});
 
@@ -21,8 +23,9 @@ describe("the preset that a request without one means", () => {
     ["162 the one with the most parameters", [NONE, REGION, A], { region: "us-west-2", type: "t3.medium" }, "A"],
     ["a preset without parameters when nothing else agrees", [A, NONE], { region: "eu" }, "none"],
     ["the first among equals", [preset("1", { a: "x" }), preset("2", { b: "y" })], { a: "x", b: "y" }, "1"],
+    ["164 one that agrees beside one of another region", [A, FAR], { region: "us-west-2", type: "t3.medium" }, "A"],
     [
-      "164 one that agrees although the request says more",
+      "164b one that agrees although the request says more",
       [A],
       { region: "us-west-2", type: "t3.medium", more: "1" },
       "A",
@@ -31,6 +34,21 @@ describe("the preset that a request without one means", () => {
   for (const [says, presets, values, id] of cases) {
     it(`is ${says}`, () => assert.equal(matchPreset(presets, given(values))?.id, id));
   }
+});
+
+describe("the parameters of a request", () => {
+  // The specification has a list of names and one of values, which must be of equal length.
+  it("163 (ours) are pairs of a name and a value, and one without a value is refused", () => {
+    const parameters = [{ name: "region", value: "us-west-2" }, { name: "type" }];
+    const body = { name: "mine", template_id: crypto.randomUUID(), rich_parameter_values: parameters };
+    const { error } = createWorkspaceBody.safeParse(body);
+    assert.deepEqual(
+      error?.issues.map(({ path }) => path.join(".")),
+      ["rich_parameter_values.1.value"],
+    );
+    const whole = { ...body, rich_parameter_values: parameters.slice(0, 1) };
+    assert.ok(createWorkspaceBody.safeParse(whole).success);
+  });
 });
 
 describe("the parameters of a build", () => {

@@ -62,7 +62,7 @@ describe("commands that talk to a daemon", () => {
     assert.match(status.stdout, /^POOL +WANTED +READY +BUILDING +EXPIRED +DELETING +WHY NOT FULL\n/);
     assert.match(status.stdout, /^default\/box: small +2 +0 +0 +0 +0 +2 below target\n$/m);
     const plan = await api.as(api.admin, "plan");
-    assert.equal(plan.stdout, "default/box: small: create 2 (below_target)\n  short: 2 below target\n");
+    assert.equal(plan.stdout, "default/box: small: create 2 (below_target)\n  0 of 2 ready; short: 2 below target\n");
 
     const claim = ["claim", "--template", "box", "--preset", "small", "--name"];
     const made = await api.as(api.alice, ...claim, "mine");

@@ -50,7 +50,10 @@ describe("presets", () => {
     const failure =
       /^ {2}prebuild-\w+ failed at \S+Z: no route \(log: \/api\/v2\/workspacebuilds\/[0-9a-f-]{36}\/logs\)$/gm;
     assert.equal(status.match(failure)?.length, 3, status);
-    assert.match(await print(api, "plan"), /^default\/box: small: nothing to do\n {2}short: 3 hard limited\n$/);
+    assert.match(
+      await print(api, "plan"),
+      /^default\/box: small: nothing to do\n {2}0 of 3 ready; short: 3 hard limited\n {2}hard limited since /,
+    );
 
     api.advance(1_000);
     const says = "default/box: small is healthy, and its failures are forgotten\n";
@@ -76,7 +79,10 @@ describe("presets", () => {
     assert.equal(table.match(/^\w{3} \d{4}-\d\d-\d\d 08:00 +10 {2}\* 8-18 \* \* \*$/gm)?.length, 2, table);
     const preview = JSON.parse(await print(api, "presets", "schedule", ...SMALL, "--json"));
     assert.deepEqual([preview.timezone, preview.base, preview.changes.length], ["Asia/Tokyo", 2, 14]);
-    assert.match(await print(api, "status"), /^default\/box: small: scheduled to \d+ until \S+Z, then \d+$/m);
+    assert.match(
+      await print(api, "status"),
+      /^default\/box: small: scheduled to \d+ until \S+Z, then \d+; next: create 10 \(below_target\)$/m,
+    );
   });
 
   it("says why it did nothing, and exits with 1", async (t) => {

@@ -93,7 +93,7 @@ describe("plan --snapshot", () => {
     const { stdout } = await prebuildd(t, ["plan", "--snapshot", "-", "--now", "2025-06-02T11:00:00+02:00"], {
       stdin: SNAPSHOT,
     });
-    assert.equal(stdout, "p1: create 3 (below_target)\n");
+    assert.equal(stdout, "p1: create 3 (below_target)\n  0 of 3 ready\n");
   });
 
   it("exits with 2 and names the path of each wrong field", async (t) => {

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { it, type TestContext } from "node:test";
 import type pg from "pg";
 import type { Context } from "../../src/context.ts";
-import { runPass } from "../../src/prebuilds/reconcile.ts";
+import { executeAction } from "../../src/prebuilds/execute.ts";
+import { planPools, runPass } from "../../src/prebuilds/reconcile.ts";
 import { count, type GivenPool, givenContext, givenPool, givenUser, givenVersion } from "../support/given.ts";
+import { givenReadyPool } from "../support/ready-pool.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 /** Runs a pass that has planned to fill the pool, and changes something while it waits for the pool's row. */
@@ -55,4 +57,16 @@ it("nothing is created once all pools have been paused", async (t) => {
     ),
   );
   assert.equal(made, 0);
+});
+
+it("what a version still has stays when that version has become active again since its deletion was planned", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenReadyPool(t, context, { desired: 2 });
+  await givenVersion(context, pool.templateId);
+  const [planned] = (await planPools(context)).pools;
+  const [action] = planned?.plan.actions ?? [];
+  assert.ok(planned && action?.reason === "inactive");
+  await context.pool.query("update templates set active_version_id = $1", [pool.versionId]);
+  assert.equal((await executeAction(context, planned.pool, action)).done, 0);
+  assert.equal(await count(context, "workspace_builds where transition = 'delete'"), 0);
 });

@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
+import type { Context } from "../../src/context.ts";
 import { ProblemError } from "../../src/errors.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
 import { executeAction } from "../../src/prebuilds/execute.ts";
-import { runPass } from "../../src/prebuilds/reconcile.ts";
+import { planPools, runPass } from "../../src/prebuilds/reconcile.ts";
+import type { BuildQueue } from "../../src/provisioner/queue.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { asking } from "../support/asking.ts";
-import { count, givenContext } from "../support/given.ts";
+import { count, givenContext, givenPool } from "../support/given.ts";
+import { givenPrebuild } from "../support/given-prebuild.ts";
+import { readHistories } from "../support/histories.ts";
 import { givenReadyPool } from "../support/ready-pool.ts";
 
 const never = new AbortController().signal;
 
-it("200 claims at once on 100 ready prebuilds give exactly 100 distinct claims and 100 ordinary builds", async (t) => {
+it("157b (ours) 200 claims at once on 100 ready prebuilds give exactly 100 distinct claims and 100 ordinary builds", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 100 });
   const ask = await asking(context, pool);
@@ -33,6 +37,31 @@ it("200 claims at once on 100 ready prebuilds give exactly 100 distinct claims a
     100,
   );
 });
+
+for (const [ready, claims] of [
+  [20, "20 distinct claims"],
+  [5, "5 distinct claims and 15 ordinary builds"],
+] as const) {
+  it(`157 (ours) 20 claims at once on ${ready} ready prebuilds are ${claims}`, async (t) => {
+    const context = await givenContext(t);
+    const pool = await givenPool(context, { desired: ready });
+    const prebuilds = await Promise.all(Array.from({ length: ready }, () => givenPrebuild(context, pool)));
+    // Twenty replicas: none of the claims shares its transaction with another one.
+    const ask = await Promise.all(
+      Array.from({ length: 20 }, () => asking({ ...context, claimPrebuild: createClaimer(context) }, pool)),
+    );
+    const outcomes = await Promise.all(ask.map((one) => one()));
+    const claimed = outcomes.filter((outcome) => outcome.claimed).map((outcome) => outcome.workspaceId);
+    assert.deepEqual(claimed.toSorted(), prebuilds.map(({ id }) => id).toSorted());
+    assert.equal(new Set(outcomes.map((outcome) => outcome.workspaceId)).size, 20);
+    assert.deepEqual(
+      outcomes.flatMap(({ missReason }) => missReason ?? []),
+      Array.from({ length: 20 - ready }, () => "pool_empty"),
+    );
+    const { rows } = await context.pool.query("select count(distinct owner_id)::int as owners from workspaces");
+    assert.deepEqual(rows, [{ owners: 20 }]);
+  });
+}
 
 it("a name that the owner already uses is a conflict, and the prebuild stays in its pool", async (t) => {
   const context = await givenContext(t);
@@ -58,7 +87,7 @@ it("a failure after the claim leaves the prebuild where it was", async (t) => {
   assert.deepEqual(rows, [{ owner_id: PREBUILDS_SYSTEM_USER_ID, latest_build_number: 1, agents_ready: true }]);
 });
 
-it("claims racing with the deletion of the same prebuilds never leave a claimed workspace with a delete build", async (t) => {
+it("158b (ours) of prebuilds that are claimed and deleted at once each is one or the other, and no claimed one has a delete build", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 30 });
   const ask = await asking(context, pool);
@@ -77,7 +106,62 @@ it("claims racing with the deletion of the same prebuilds never leave a claimed 
     await count(context, "workspace_builds where transition = 'delete' and workspace_id = any($1)", [claimed]),
     0,
   );
-  assert.ok(claimed.length + deletes <= 30);
+  assert.equal(claimed.length + deletes, 30);
+});
+
+/** A queue whose additions wait: whoever adds has written everything else and holds its locks meanwhile. */
+function holding(queue: BuildQueue) {
+  const reached = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const add: BuildQueue["add"] = async (...given) => {
+    reached.resolve();
+    await released.promise;
+    await queue.add(...given);
+  };
+  return { queue: { ...queue, add }, reached: reached.promise, release: released.resolve };
+}
+
+describe("158 (ours) of a claim and a deletion of the same prebuild exactly one wins:", () => {
+  async function givenRace(t: TestContext) {
+    const context = await givenContext(t);
+    const pool = await givenPool(context);
+    const { id } = await givenPrebuild(context, pool);
+    const [planned] = (await planPools(context)).pools;
+    assert.ok(planned);
+    const buildsOf = async () =>
+      (await readHistories(context)).get(pool.templateId)?.find((history) => history.id === id)?.builds;
+    return {
+      context,
+      held: holding(context.queue),
+      buildsOf,
+      claim: async (acting: Context) => (await asking(acting, pool))(),
+      remove: (acting: Context) =>
+        executeAction(acting, planned.pool, { kind: "delete", ids: [id], reason: "extraneous" }),
+    };
+  }
+
+  it("the claim, when it has taken the prebuild first", async (t) => {
+    const { context, held, claim, remove, buildsOf } = await givenRace(t);
+    const claiming = claim({ ...context, claimPrebuild: createClaimer({ pool: context.pool, queue: held.queue }) });
+    await held.reached;
+    assert.equal((await remove(context)).done, 0, "the deletion does not wait for the claim");
+    held.release();
+    assert.equal((await claiming).claimed, true);
+    assert.equal((await remove(context)).done, 0, "and finds nothing to delete later either");
+    assert.deepEqual(await buildsOf(), ["start succeeded", "start pending"]);
+  });
+
+  it("the deletion, when it has taken the prebuild first", async (t) => {
+    const { context, held, claim, remove, buildsOf } = await givenRace(t);
+    const removing = remove({ ...context, queue: held.queue });
+    await held.reached;
+    const { claimed, missReason } = await claim(context);
+    assert.deepEqual([claimed, missReason], [false, "pool_empty"], "the claim does not wait for the deletion");
+    held.release();
+    assert.equal((await removing).done, 1);
+    assert.equal((await claim(context)).claimed, false);
+    assert.deepEqual(await buildsOf(), ["start succeeded", "delete pending"]);
+  });
 });
 
 it("claims that share a transaction each keep to their own pool, name, parameters and age limit", async (t) => {

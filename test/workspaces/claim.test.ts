@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 const row = async (context: Context, workspaceId: string) =>
   (await context.pool.query("select * from workspaces where id = $1", [workspaceId])).rows[0];
 
-it("a claim hands over the oldest ready prebuild under its new name, and its build is initiated by the claimer", async (t) => {
+it("155b (ours) a claim hands over the oldest ready prebuild under its new name, and its build is initiated by the claimer", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 3, parameters: { size: "small" } });
   await context.pool.query(
@@ -53,7 +53,7 @@ it("a claim hands over the oldest ready prebuild under its new name, and its bui
   ]);
 });
 
-it("a claim sets the lifecycle from request and template, and the deadline comes when the claim build ends", async (t) => {
+it("154b a claim sets the lifecycle from request and template, and the deadline comes when the claim build ends", async (t) => {
   const now = new Date("2025-06-02T06:00:00Z");
   const context = await givenContext(t, { clock: { now: () => now } });
   const pool = await givenReadyPool(t, context, { desired: 1, defaultTtl: 7_200e9 });
@@ -97,7 +97,7 @@ it("when a prebuild's build ends, every lifecycle field that somebody set on it 
   assert.deepEqual(rows, [{ set: 0 }]);
 });
 
-it("an expired prebuild is handed out only when no fresh one is left", async (t) => {
+it("151c (ours) an expired prebuild is handed out only when no fresh one is left", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 2, ttlSeconds: 3_600 });
   const { rows } = await context.pool.query<{ id: string }>(
@@ -110,7 +110,7 @@ it("an expired prebuild is handed out only when no fresh one is left", async (t)
   assert.deepEqual([first.claimed, second.claimed, third.claimed, third.missReason], [true, true, false, "pool_empty"]);
 });
 
-it("a request that claims nothing builds an ordinary workspace and says why", async (t) => {
+it("151b (ours) a request that claims nothing builds an ordinary workspace and says why", async (t) => {
   const context = await givenContext(t);
   const empty = await givenPool(context, { desired: 1 });
   const askEmpty = await asking(context, empty);
@@ -144,7 +144,7 @@ it("a request that claims nothing builds an ordinary workspace and says why", as
   assert.equal((await (await asking(context, slow))()).missReason, "not_ready");
 });
 
-it("a request that waits gets the prebuild that becomes ready meanwhile", async (t) => {
+it("149b (ours) a request that waits gets the prebuild that becomes ready meanwhile", async (t) => {
   const context = await givenContext(t);
   const pool = await givenPool(context, { desired: 1 });
   await runPass(context, never);
