@@ -4,6 +4,7 @@ import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import type pg from "pg";
 import { systemClock } from "../src/clock.ts";
+import { readConfig } from "../src/config.ts";
 import type { Context } from "../src/context.ts";
 import { openPool } from "../src/db/connection.ts";
 import { startEmbeddedPostgres } from "../src/db/embedded/server.ts";
@@ -28,13 +29,7 @@ export async function openBench(stack: AsyncDisposableStack, databaseUrl: string
   await queue.start();
   const wake = createWake(pool, silent);
   stack.defer(() => wake.settled());
-  const poolSettings = {
-    backoffIntervalMs: 60_000,
-    backoffLookbackMs: 3_600_000,
-    failureHardLimit: 3,
-    failedRetentionMs: 3_600_000,
-    maxInFlight: 0,
-  };
+  const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
   return { url, context: { pool, queue, wake, clock: systemClock, log: silent, poolSettings, claimPrebuild } };
 }

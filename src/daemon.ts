@@ -74,21 +74,14 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   const wake = createWake(pool, log);
   stack.defer(() => wake.settled());
   const queue = stack.use(createBuildQueue(pool, log));
-  const poolSettings = {
-    backoffIntervalMs: config.backoffIntervalMs,
-    backoffLookbackMs: config.backoffLookbackMs,
-    failureHardLimit: config.failureHardLimit,
-    failedRetentionMs: config.failedRetentionMs,
-    maxInFlight: config.maxInFlight,
-  };
-  const metrics = createMetrics({ pool, clock: systemClock, poolSettings });
+  const metrics = createMetrics({ pool, clock: systemClock, poolSettings: config });
   const context: Context = {
     pool,
     queue,
     wake,
     clock: systemClock,
     log,
-    poolSettings,
+    poolSettings: config,
     claimPrebuild: createClaimer({ pool, queue }),
     onCreate: metrics.pools.observeCreate,
   };

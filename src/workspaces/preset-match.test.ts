@@ -17,22 +17,22 @@ const NONE = preset("none", {});
 
 describe("the preset that a request without one means", () => {
   const cases: readonly [string, (typeof A)[], Record<string, string>, string | undefined][] = [
-    ["159 the one whose parameters all agree", [A, B], { region: "us-west-2", type: "t3.large" }, "B"],
-    ["160 none when a value differs", [A, B], { region: "us-east-1", type: "t3.medium" }, undefined],
-    ["161 none when a parameter is missing", [A, B], { region: "us-west-2" }, undefined],
-    ["162 the one with the most parameters", [NONE, REGION, A], { region: "us-west-2", type: "t3.medium" }, "A"],
-    ["a preset without parameters when nothing else agrees", [A, NONE], { region: "eu" }, "none"],
-    ["the first among equals", [preset("1", { a: "x" }), preset("2", { b: "y" })], { a: "x", b: "y" }, "1"],
-    ["164 one that agrees beside one of another region", [A, FAR], { region: "us-west-2", type: "t3.medium" }, "A"],
+    ["159 is the one whose parameters all agree", [A, B], { region: "us-west-2", type: "t3.large" }, "B"],
+    ["160 is none when a value differs", [A, B], { region: "us-east-1", type: "t3.medium" }, undefined],
+    ["161 is none when a parameter is missing", [A, B], { region: "us-west-2" }, undefined],
+    ["162 is the one with the most parameters", [NONE, REGION, A], { region: "us-west-2", type: "t3.medium" }, "A"],
+    ["is a preset without parameters when nothing else agrees", [A, NONE], { region: "eu" }, "none"],
+    ["is the first among equals", [preset("1", { a: "x" }), preset("2", { b: "y" })], { a: "x", b: "y" }, "1"],
+    ["164 is one that agrees beside one of another region", [A, FAR], { region: "us-west-2", type: "t3.medium" }, "A"],
     [
-      "164b one that agrees although the request says more",
+      "164b is one that agrees although the request says more",
       [A],
       { region: "us-west-2", type: "t3.medium", more: "1" },
       "A",
     ],
   ];
   for (const [says, presets, values, id] of cases) {
-    it(`is ${says}`, () => assert.equal(matchPreset(presets, given(values))?.id, id));
+    it(says, () => assert.equal(matchPreset(presets, given(values))?.id, id));
   }
 });
 

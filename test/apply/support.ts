@@ -3,6 +3,7 @@ import type pg from "pg";
 import { type ApplyDocument, checkApplyDocument } from "../../src/apply/document.ts";
 import type { ApplyResult } from "../../src/apply/execute.ts";
 import { systemClock } from "../../src/clock.ts";
+import { readConfig } from "../../src/config.ts";
 import type { Context } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
@@ -20,13 +21,7 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
     settled: async () => {},
   };
   const queue = {} as BuildQueue;
-  const poolSettings = {
-    backoffIntervalMs: 60_000,
-    backoffLookbackMs: 3_600_000,
-    failureHardLimit: 3,
-    failedRetentionMs: 3_600_000,
-    maxInFlight: 0,
-  };
+  const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
   const log = createLogger("silent", process.stderr);
   return { pool, queue, wake, clock: systemClock, log, poolSettings, claimPrebuild, woken };

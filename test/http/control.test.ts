@@ -21,13 +21,13 @@ async function givenHardLimit(server: TestServer): Promise<void> {
 }
 
 describe("the settings of all pools", () => {
-  it("can be read by everybody, and nothing is paused before anybody has said so", async (t) => {
+  it("191b can be read by everybody, and nothing is paused before anybody has said so", async (t) => {
     const server = await startTestServer(t);
     const answer = await server.send("GET", SETTINGS, { as: server.nobody });
     assert.deepEqual([answer.statusCode, answer.json()], [200, { reconciliation_paused: false }]);
   });
 
-  it("are set by who runs the deployment, say who paused, and wake the pools", async (t) => {
+  it("191 are set by who runs the deployment, can be read again, say who paused, and wake the pools", async (t) => {
     const { server } = await givenServer(t);
     const wakes = await countWakes(t, server);
     const json = { reconciliation_paused: true };
@@ -40,7 +40,9 @@ describe("the settings of all pools", () => {
     assert.deepEqual(pool?.reasons, [{ reason: "paused", count: 3 }]);
     assert.deepEqual((await runPass(server.context, never)).results, []);
 
-    await server.send("PUT", SETTINGS, { as: server.admin, json: { reconciliation_paused: false } });
+    const resumed = { reconciliation_paused: false };
+    await server.send("PUT", SETTINGS, { as: server.admin, json: resumed });
+    assert.deepEqual((await server.send("GET", SETTINGS, { as: server.alice })).json(), resumed);
     assert.equal((await poolsSeenBy(server.alice, server))[0]?.paused, null);
   });
 
@@ -60,7 +62,7 @@ describe("the settings of all pools", () => {
     assert.equal(await wakes(), 0);
   });
 
-  it("are not for members to set", async (t) => {
+  it("193 are not for members to set", async (t) => {
     const server = await startTestServer(t);
     for (const as of [server.alice, server.nobody]) {
       const answer = await server.send("PUT", SETTINGS, { as, json: { reconciliation_paused: true } });

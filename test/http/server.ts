@@ -1,6 +1,7 @@
 import type { TestContext } from "node:test";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import type pg from "pg";
+import { readConfig } from "../../src/config.ts";
 import type { Context } from "../../src/context.ts";
 import type { App, Health, RegisterRoutes } from "../../src/http/app.ts";
 import { buildServer } from "../../src/http/server.ts";
@@ -61,13 +62,7 @@ export async function startTestServer(
   const queue = stack.use(createBuildQueue(pool, log));
   await queue.start();
   const wake = createWake(pool, log);
-  const poolSettings = {
-    backoffIntervalMs: 60_000,
-    backoffLookbackMs: 3_600_000,
-    failureHardLimit: 3,
-    failedRetentionMs: 3_600_000,
-    maxInFlight: 0,
-  };
+  const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
   const context: Context = { pool, queue, wake, clock, log, poolSettings, claimPrebuild };
 

@@ -1,16 +1,29 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Context } from "../../src/context.ts";
-import { createMetrics } from "../../src/metrics.ts";
+import { createMetrics, type Metrics } from "../../src/metrics.ts";
+import { findPreset, resetPool } from "../../src/prebuilds/control-store.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
+import { SETTINGS_KEY } from "../../src/prebuilds/settings.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { createWorkspace } from "../../src/workspaces/create.ts";
-import { givenContext, givenDriver, givenPool, givenUser, givenWorker, settled } from "../support/given.ts";
+import {
+  type GivenPool,
+  givenContext,
+  givenDriver,
+  givenPool,
+  givenUser,
+  givenWorker,
+  settled,
+} from "../support/given.ts";
+import { givenPrebuild } from "../support/given-prebuild.ts";
+import { givenSuccessor } from "../support/given-presets.ts";
 import { givenReadyPool } from "../support/ready-pool.ts";
 
 const never = new AbortController().signal;
 
-/** The pools' samples without their labels, since these tests have one pool. */
-async function samples(metrics: ReturnType<typeof createMetrics>): Promise<Record<string, number>> {
+/** The pools' samples without their labels, for tests that have one pool. */
+async function samples(metrics: Metrics): Promise<Record<string, number>> {
   const { body } = await metrics.text();
   const lines = body.matchAll(/^coderd_prebuilt_workspaces_(\w+?)(?:\{[^}]*\})? (\S+)$/gm);
   return Object.fromEntries([...lines].map(([, name, value]) => [name ?? "", Number(value)]));
@@ -81,11 +94,165 @@ it("a scrape does not touch the database", async (t) => {
   assert.ok(used > 0, "a refresh does");
 });
 
-it("pools of deleted templates are not shown at all", async (t) => {
+type Series = Readonly<Record<string, number>>;
+
+/** The samples of one template's pools by their names, next to those of other templates. */
+async function seriesOf({ pool }: Context, metrics: Metrics, { templateId }: GivenPool): Promise<Series> {
+  const { rows } = await pool.query<{ name: string }>("select name from templates where id = $1", [templateId]);
+  const { body } = await metrics.text();
+  const lines = [...body.matchAll(/^coderd_prebuilt_workspaces_(\w+)\{(.*)\} (\S+)$/gm)];
+  const own = lines.filter(([, , labels]) => labels?.split(",").includes(`template_name="${rows[0]?.name}"`));
+  return Object.fromEntries(own.map(([, name, , value]) => [name ?? "", Number(value)]));
+}
+
+const gauges = (running: number, eligible: number): Series => ({ desired: 1, running, eligible });
+const counters = (created_total: number, claimed_total: number, failed_total: number): Series => ({
+  ...{ created_total, claimed_total, failed_total },
+});
+
+type Row = {
+  readonly says: string;
+  readonly initiator: "system" | "human";
+  readonly owner: "system" | "human";
+  readonly build: Pick<NonNullable<Parameters<typeof givenPrebuild>[2]>, "transition" | "status" | "ready">;
+  readonly expected: Series;
+};
+
+/** Table TV-9 of the specification; numbers with a letter are cases of our own. */
+const ROWS: readonly Row[] = [
+  {
+    says: "178 a prebuild that is ready is created, runs and can be claimed",
+    initiator: "system",
+    owner: "system",
+    build: { ready: true },
+    expected: { ...gauges(1, 1), ...counters(1, 0, 0) },
+  },
+  {
+    says: "178b one whose agent is not ready cannot be claimed",
+    initiator: "system",
+    owner: "system",
+    build: { ready: false },
+    expected: { ...gauges(1, 0), ...counters(1, 0, 0) },
+  },
+  {
+    says: "178c one that was handed over is no longer in the pool",
+    initiator: "system",
+    owner: "human",
+    build: { ready: true },
+    expected: { ...gauges(0, 0), ...counters(1, 1, 0) },
+  },
+  {
+    says: "179 one whose first build failed has failed",
+    initiator: "system",
+    owner: "system",
+    build: { status: "failed" },
+    expected: { ...gauges(0, 0), ...counters(1, 0, 1) },
+  },
+  {
+    says: "179 one whose first build failed has failed, also when it belongs to a person",
+    initiator: "system",
+    owner: "human",
+    build: { status: "failed" },
+    expected: { ...gauges(0, 0), ...counters(1, 1, 1) },
+  },
+  ...(["stop", "delete"] as const).map(
+    (transition): Row => ({
+      says: `179b (ours) one whose ${transition} failed has not: a prebuild's first build is a start`,
+      initiator: "system",
+      owner: "system",
+      build: { transition, status: "failed" },
+      expected: { ...gauges(0, 0), ...counters(1, 0, 0) },
+    }),
+  ),
+  {
+    says: "181 what a person has had built from the start counts nowhere",
+    initiator: "human",
+    owner: "human",
+    build: { ready: true },
+    expected: gauges(0, 0),
+  },
+];
+
+it("each prebuild counts as what it is and was, in the series of its own pool", async (t) => {
   const context = await givenContext(t);
-  await givenReadyPool(t, context, { desired: 1 });
-  await context.pool.query("update templates set deleted = true");
+  const idOf = { system: PREBUILDS_SYSTEM_USER_ID, human: await givenUser(context) };
   const metrics = createMetrics(context);
+  const untouched = await givenPool(context);
+  for (const { says, initiator, owner, build, expected } of ROWS) {
+    await t.test(says, async () => {
+      const pool = await givenPool(context);
+      await givenPrebuild(context, pool, { ...build, initiatorId: idOf[initiator], ownerId: idOf[owner] });
+      await metrics.pools.refresh();
+      assert.deepEqual(await seriesOf(context, metrics, pool), expected);
+      assert.deepEqual(await seriesOf(context, metrics, untouched), gauges(0, 0));
+    });
+  }
+});
+
+it("182 the series of a template end with it, and those of others go on", async (t) => {
+  const context = await givenContext(t);
+  const metrics = createMetrics(context);
+  const [kept, deleted] = [await givenPool(context), await givenPool(context)];
+  for (const pool of [kept, deleted]) {
+    await givenPrebuild(context, pool);
+    await givenPrebuild(context, pool, { status: "failed" });
+  }
   await metrics.pools.refresh();
-  assert.deepEqual(Object.keys(await samples(metrics)), ["reconciliation_paused", "metrics_last_updated"]);
+  const before = { ...gauges(1, 1), ...counters(2, 0, 1) };
+  for (const pool of [kept, deleted]) assert.deepEqual(await seriesOf(context, metrics, pool), before);
+  await context.pool.query("update templates set deleted = true where id = $1", [deleted.templateId]);
+  await metrics.pools.refresh();
+  assert.deepEqual(await seriesOf(context, metrics, deleted), {});
+  assert.deepEqual(await seriesOf(context, metrics, kept), before);
+});
+
+it("184 the gauge says whether all pools are paused, whatever is stored", async (t) => {
+  const context = await givenContext(t);
+  await givenPool(context);
+  const metrics = createMetrics(context);
+  const pausedAfter = async (settings: string | undefined) => {
+    await context.pool.query(
+      `insert into site_configs (key, value, updated_at) select $1, $2, now() where $2::text is not null
+       on conflict (key) do update set value = excluded.value`,
+      [SETTINGS_KEY, settings],
+    );
+    await runPass(context, never);
+    await metrics.pools.refresh();
+    return (await samples(metrics))["reconciliation_paused"];
+  };
+  assert.equal(await pausedAfter(undefined), 0);
+  assert.equal(await pausedAfter("{}"), 0);
+  assert.equal(await pausedAfter('{"reconciliation_paused":true}'), 1);
+  assert.equal(await pausedAfter('{"reconciliation_paused":false}'), 0);
+});
+
+it("184b a pool that stops creating has a series that says why, for as long as that is so", async (t) => {
+  const context = await givenContext(t, { poolSettings: { failureHardLimit: 1 } });
+  const [limited, refused] = [await givenPool(context), await givenPool(context)];
+  await givenPrebuild(context, limited, { status: "failed" });
+  const missing = "insert into template_version_parameters (template_version_id, name) values ($1, 'region')";
+  await context.pool.query(missing, [refused.versionId]);
+  const metrics = createMetrics(context);
+  const reasons = async () => {
+    await runPass(context, never);
+    await metrics.pools.refresh();
+    const pools = await Promise.all([limited, refused].map((pool) => seriesOf(context, metrics, pool)));
+    return pools.map(({ preset_hard_limited, preset_validation_failed }) => [
+      preset_hard_limited,
+      preset_validation_failed,
+    ]);
+  };
+  assert.deepEqual(await reasons(), [
+    [1, undefined],
+    [undefined, 1],
+  ]);
+
+  const preset = await findPreset(context.pool, limited.presetId);
+  assert.ok(preset);
+  await resetPool(context.pool, preset, context.clock.now());
+  await givenSuccessor(context, refused);
+  assert.deepEqual(await reasons(), [
+    [undefined, undefined],
+    [undefined, undefined],
+  ]);
 });

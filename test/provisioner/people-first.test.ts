@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it, type TestContext } from "node:test";
 import type { Context } from "../../src/context.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
-import type { BuildRequest, BuildResult } from "../../src/provisioner/driver.ts";
+import type { BuildRequest, BuildResult, Driver } from "../../src/provisioner/driver.ts";
 import { queueBuild } from "../../src/workspaces/builds.ts";
 import { asking } from "../support/asking.ts";
 import {
@@ -113,4 +113,31 @@ it("prebuilds are deleted before any are made, and people come before both", asy
     [await next(), await next(), await next(), await next(), await next()],
     ["person: start", "prebuild: delete", "prebuild: delete", "prebuild: delete", "prebuild: start"],
   );
+});
+
+it("194 of jobs that came by turns those of people are all done first, and each kind in the order in which it came", async (t) => {
+  const context = await givenContext(t);
+  const user = await asking(context, await withoutPool(context));
+  const known = new Set<string>();
+  const came = { people: [] as string[], prebuilds: [] as string[] };
+  for (let turn = 0; turn < 5; turn += 1) {
+    await givenPool(context);
+    await runPass(context, never);
+    const { rows } = await context.pool.query<{ id: string }>("select id from workspaces");
+    came.prebuilds.push(...rows.map(({ id }) => id).filter((id) => !known.has(id)));
+    const { workspaceId } = await user();
+    came.people.push(workspaceId);
+    for (const id of [...came.people, ...came.prebuilds]) known.add(id);
+  }
+  assert.deepEqual([came.people.length, came.prebuilds.length], [5, 5]);
+
+  const begun: string[] = [];
+  const driver = givenDriver();
+  const build: Driver["build"] = (request, options) => {
+    begun.push(request.workspace.id);
+    return driver.build(request, options);
+  };
+  givenWorker(t, context, { concurrency: 1, driver: givenDriver({ build }) });
+  await settled(context);
+  assert.deepEqual(begun, [...came.people, ...came.prebuilds]);
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import type pg from "pg";
 import { type Clock, systemClock } from "../../src/clock.ts";
+import { readConfig } from "../../src/config.ts";
 import type { Context, PoolSettings } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
 import { ensureDefaultOrganization } from "../../src/organizations/store.ts";
@@ -36,14 +37,7 @@ export async function givenContext(
     clock: given.clock ?? systemClock,
     log: silent,
     claimPrebuild: createClaimer({ pool, queue }),
-    poolSettings: {
-      backoffIntervalMs: 60_000,
-      backoffLookbackMs: 3_600_000,
-      failureHardLimit: 3,
-      failedRetentionMs: 3_600_000,
-      maxInFlight: 0,
-      ...given.poolSettings,
-    },
+    poolSettings: { ...readConfig({}), ...given.poolSettings },
   };
 }
 
