@@ -49,7 +49,7 @@ const SLOW_DATABASE_MS = 60_000;
 /** The leader's connection is tried twice a second; after this long without an answer requests would fail too. */
 const UNREADY_MS = 3_000;
 /** The least time between the starts of two passes; more while claims keep coming, so that many become a handful. */
-const PASS_SPACING_MS = { least: 25, most: 60 };
+const PASS_SPACING_MS = { least: 25, most: 40 };
 /** How often work is looked for that has fallen out of the queue, and how old it must be. */
 const REAP_MS = 60_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { parseSettings, SETTINGS_KEY } from "./settings.ts";
 import type { PresetSnapshot, Scheduling } from "./snapshot.ts";
 
 /** A pool that may get new members, as it is now: its row is locked until the transaction ends. */
@@ -9,20 +10,30 @@ export type LockedPreset = Pick<
   "desiredInstances" | "ttlSeconds" | "lastInvalidatedAt" | "scheduling"
 > & {
   readonly templateVersionId: string;
+  /** The version declares its parameters. */
+  readonly declaresParameters: boolean;
   readonly parameters: readonly { readonly name: string; readonly value: string }[];
+};
+
+type LockedRow = LockedPreset & {
+  readonly timezone: string;
+  readonly schedule: Scheduling["schedule"] | null;
+  readonly settings: string | null;
 };
 
 /**
  * Locks a preset that is still to be filled; undefined when its version is no longer active, its template is gone or
- * deprecated, or its creations are stopped.
+ * deprecated, it or all pools are paused, or its creations are stopped.
  */
 export async function lockPresetForCreate(client: pg.PoolClient, presetId: string): Promise<LockedPreset | undefined> {
   await client.query("select from template_version_presets where id = $1 for no key update", [presetId]);
   // Only a statement that begins when the lock is there sees everything that was changed while it was waited for.
-  const { rows } = await client.query<LockedPreset & { timezone: string; schedule: Scheduling["schedule"] | null }>(
+  const { rows } = await client.query<LockedRow>(
     `select p.template_version_id as "templateVersionId", p.desired_instances as "desiredInstances",
        p.invalidate_after_secs as "ttlSeconds", p.last_invalidated_at as "lastInvalidatedAt",
-       p.scheduling_timezone as timezone,
+       p.scheduling_timezone as timezone, (select value from site_configs where key = $2) as settings,
+       exists (select from template_version_parameters d where d.template_version_id = p.template_version_id)
+         as "declaresParameters",
        (select json_agg(json_build_object('cron', s.cron_expression, 'instances', s.desired_instances)
            order by s.position, s.id)
          from template_version_preset_prebuild_schedules s where s.preset_id = p.id) as schedule,
@@ -30,12 +41,13 @@ export async function lockPresetForCreate(client: pg.PoolClient, presetId: strin
          from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]') as parameters
      from template_version_presets p
      join templates t on t.active_version_id = p.template_version_id and not t.deleted and t.deprecated = ''
-     where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'`,
-    [presetId],
+     where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'
+       and not exists (select from pool_pauses b where b.template_id = t.id and b.preset_name = p.name)`,
+    [presetId, SETTINGS_KEY],
   );
   const [row] = rows;
-  if (!row) return undefined;
-  const { timezone, schedule, ...preset } = row;
+  if (!row || parseSettings(row.settings ?? undefined).reconciliation_paused) return undefined;
+  const { timezone, schedule, settings: _, ...preset } = row;
   return { ...preset, scheduling: schedule && { timezone, schedule } };
 }
 

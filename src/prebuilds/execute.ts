@@ -61,7 +61,7 @@ export async function executeAction(context: Context, pool: Pool, action: Action
 async function create(context: Context, client: pg.PoolClient, pool: Pool, planned: number): Promise<number> {
   const room = await roomInFlight(client, context.poolSettings.maxInFlight);
   const preset = await lockPresetForCreate(client, pool.id);
-  if (!preset || (await isPaused(client, pool.id)) || !(await takesParameters(context, client, pool, preset))) return 0;
+  if (!preset || !(await takesParameters(context, client, pool, preset))) return 0;
   const now = context.clock.now();
   const target = targetAt(preset.desiredInstances, preset.scheduling, now);
   const members = await countMembers(client, pool.id, oldestFresh(preset, now));
@@ -83,8 +83,9 @@ async function takesParameters(
   context: Context,
   client: pg.PoolClient,
   pool: Pool,
-  { templateVersionId, parameters }: LockedPreset,
+  { templateVersionId, declaresParameters, parameters }: LockedPreset,
 ): Promise<boolean> {
+  if (!declaresParameters) return true;
   const problems = parameterProblems(await readDeclaredParameters(client, templateVersionId), parameters);
   if (problems.length === 0) return true;
   const detail = `the template refuses the preset's parameters: ${problems.map(({ name, problem }) => `${name} ${problem}`).join("; ")}`;

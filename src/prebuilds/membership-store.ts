@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { BEGIN, type Queryable, withTransaction } from "../db/connection.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
 /** Scripts and administrators know the group by this name: its quota allowance is what prebuilds may cost. */
@@ -17,25 +17,20 @@ export type IncompleteOrganization = { readonly id: string; readonly name: strin
  * which the prebuilds user lacks the membership, the group, or the membership of the group. Those that lack nothing are
  * set aside first, so that presets are looked for in the others only.
  */
-export async function readMissingMemberships(db: Queryable): Promise<IncompleteOrganization[]> {
-  const { rows } = await db.query<IncompleteOrganization>(
-    `with incomplete as materialized (
-       select o.id, o.name from organizations o
-       where not o.deleted and not exists (
-         select from organization_members m
-         join groups g on g.organization_id = m.organization_id and g.name = $2
-         join group_members gm on gm.group_id = g.id and gm.user_id = m.user_id
-         where m.organization_id = o.id and m.user_id = $1)
-     )
-     select o.id, o.name from incomplete o
-     where exists (
-       select from template_version_presets p
-       where p.organization_id = o.id and p.desired_instances is not null)
-     order by o.id`,
-    [PREBUILDS_SYSTEM_USER_ID, GROUP_NAME],
-  );
-  return rows;
-}
+export const INCOMPLETE_ORGANIZATIONS = `
+  with incomplete as materialized (
+    select o.id, o.name from organizations o
+    where not o.deleted and not exists (
+      select from organization_members m
+      join groups g on g.organization_id = m.organization_id and g.name = '${GROUP_NAME}'
+      join group_members gm on gm.group_id = g.id and gm.user_id = m.user_id
+      where m.organization_id = o.id and m.user_id = '${PREBUILDS_SYSTEM_USER_ID}')
+  )
+  select o.id, o.name from incomplete o
+  where exists (
+    select from template_version_presets p
+    where p.organization_id = o.id and p.desired_instances is not null)
+  order by o.id`;
 
 /**
  * Adds what the prebuilds user lacks in the given organizations, all of it or nothing, and returns in how many of them

@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { databaseErrorOf } from "../errors.ts";
-import { addMemberships, type IncompleteOrganization, readMissingMemberships } from "./membership-store.ts";
+import { addMemberships, type IncompleteOrganization } from "./membership-store.ts";
 
 /** In how many organizations something was added, and how many refused it. */
 type MembershipResult = { readonly organizations: number; readonly failures: number };
@@ -8,13 +8,16 @@ type MembershipResult = { readonly organizations: number; readonly failures: num
 type Acting = Pick<Context, "pool" | "log">;
 
 /**
- * Makes the prebuilds user a member of every organization that has pools, and of the group there that carries its
- * quota. Nothing is ever removed. An organization that refuses is logged and counted, and does not stop the others.
+ * Makes the prebuilds user a member of every organization that has pools and lacks it, and of the group there that
+ * carries its quota. Nothing is ever removed. An organization that refuses is logged and counted, and does not stop the others.
  * @param signal aborted when this replica no longer leads; organizations not begun are left to the next leader
  * @throws when the database cannot be asked at all
  */
-export async function reconcileMemberships(context: Acting, signal: AbortSignal): Promise<MembershipResult> {
-  const incomplete = await readMissingMemberships(context.pool);
+export async function reconcileMemberships(
+  context: Acting,
+  incomplete: readonly IncompleteOrganization[],
+  signal: AbortSignal,
+): Promise<MembershipResult> {
   if (incomplete.length === 0) return { organizations: 0, failures: 0 };
   const result = (await joinTogether(context, incomplete)) ?? (await joinOneByOne(context, incomplete, signal));
   const { organizations } = result;

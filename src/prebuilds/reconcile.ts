@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import { type ActionResult, executeAction } from "./execute.ts";
 import { createCount } from "./in-flight.ts";
+import type { IncompleteOrganization } from "./membership-store.ts";
 import { reconcileMemberships } from "./memberships.ts";
 import { poolName } from "./name.ts";
 import { executable, type PresetPlan, planPresets } from "./plan.ts";
@@ -15,6 +16,8 @@ export type PlannedPools = {
   readonly now: Date;
   /** Who has paused all pools; null when nobody has. */
   readonly pause: Pause | null;
+  /** The organizations in which the prebuilds user is still to become a member. */
+  readonly incomplete: readonly IncompleteOrganization[];
   readonly pools: readonly PoolPlan[];
 };
 
@@ -30,11 +33,12 @@ const CONCURRENCY = 4;
 /** Reads the snapshot and decides what each pool needs now; changes nothing. */
 export async function planPools(context: Pick<Context, "pool" | "clock" | "poolSettings">): Promise<PlannedPools> {
   const now = context.clock.now();
-  const { pause, pools } = await readSnapshot(context.pool, now, context.poolSettings);
+  const { pause, pools, incomplete } = await readSnapshot(context.pool, now, context.poolSettings);
   const plans = planPresets(pools, context.poolSettings, now);
   return {
     now,
     pause,
+    incomplete,
     pools: pools.flatMap((pool, index) => {
       const plan = plans[index];
       return plan ? [{ pool, plan: executable(pool, plan) }] : [];
@@ -48,10 +52,10 @@ export async function planPools(context: Pick<Context, "pool" | "clock" | "poolS
  */
 export async function runPass(context: Context, signal: AbortSignal): Promise<PassResult> {
   const planned = await planPools(context);
-  const { pause, pools } = planned;
+  const { pause, pools, incomplete } = planned;
   if (pause !== null || signal.aborted) return { ...planned, results: [], failures: 0 };
   const results: (ActionResult & { readonly pool: Pool })[] = [];
-  let failures = (await keepMemberships(context, signal)) + (await keepStatuses(context, pools));
+  let failures = (await keepMemberships(context, incomplete, signal)) + (await keepStatuses(context, pools));
 
   async function executePool({ pool, plan }: PoolPlan): Promise<void> {
     for (const action of plan.actions) {
@@ -94,9 +98,13 @@ function fillOf({ plan }: PoolPlan): number {
 }
 
 /** Whoever owns the prebuilds must be a member where they are; the answer is how many attempts failed. */
-async function keepMemberships(context: Context, signal: AbortSignal): Promise<number> {
+async function keepMemberships(
+  context: Context,
+  incomplete: PlannedPools["incomplete"],
+  signal: AbortSignal,
+): Promise<number> {
   try {
-    return (await reconcileMemberships(context, signal)).failures;
+    return (await reconcileMemberships(context, incomplete, signal)).failures;
   } catch (err) {
     context.log.error({ err }, "the prebuilds user's memberships could not be looked at; the next pass tries again");
     return 1;

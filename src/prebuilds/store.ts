@@ -2,6 +2,7 @@ import type pg from "pg";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { type Failures, readFailures } from "./failures-store.ts";
+import { INCOMPLETE_ORGANIZATIONS, type IncompleteOrganization } from "./membership-store.ts";
 import { targetAt } from "./schedule.ts";
 import { parseSettings, SETTINGS_KEY } from "./settings.ts";
 import type { FailedPrebuild, PrebuildStatus, PresetSnapshot, RunningPrebuild, Scheduling } from "./snapshot.ts";
@@ -30,6 +31,8 @@ export type Pause = { readonly at: Date; readonly by: string | null };
 export type Snapshot = {
   /** Who has paused all pools; null when nobody has. */
   readonly pause: Pause | null;
+  /** The organizations in which the prebuilds user is still to become a member. */
+  readonly incomplete: readonly IncompleteOrganization[];
   readonly pools: readonly Pool[];
 };
 
@@ -52,6 +55,7 @@ type PresetRow = {
   last_invalidated_at: Date | null;
   status: PrebuildStatus;
   timezone: string;
+  schedule: Scheduling["schedule"] | null;
   status_since: Date | null;
   status_detail: string;
   paused_at: Date | null;
@@ -75,7 +79,7 @@ const PRESETS = `
     coalesce(t.active_version_id = v.id, false) and p.desired_instances is not null as active,
     t.deleted as template_deleted, t.deprecated <> '' as deprecated, p.desired_instances,
     p.invalidate_after_secs as ttl_seconds, p.last_invalidated_at, p.prebuild_status as status,
-    p.scheduling_timezone as timezone, p.prebuild_status_since as status_since,
+    p.scheduling_timezone as timezone, s.schedule, p.prebuild_status_since as status_since,
     p.prebuild_status_detail as status_detail, b.paused_at, bu.username as paused_by
   from (
     select ap.id from templates at
@@ -88,6 +92,11 @@ const PRESETS = `
   join template_versions v on v.id = p.template_version_id
   join templates t on t.id = v.template_id
   join organizations o on o.id = t.organization_id
+  left join lateral (
+    select json_agg(json_build_object('cron', w.cron_expression, 'instances', w.desired_instances)
+      order by w.position, w.id) as schedule
+    from template_version_preset_prebuild_schedules w where w.preset_id = p.id
+  ) s on true
   left join pool_pauses b on b.template_id = t.id and b.preset_name = p.name
   left join users bu on bu.id = b.paused_by
   order by o.name, t.name, p.name, p.id`;
@@ -106,15 +115,6 @@ const MEMBERS = `
   where w.owner_id = $1 and not w.deleted and w.preset_id is not null
   group by w.preset_id`;
 
-const SCHEDULES = `
-  select s.preset_id, json_agg(json_build_object('cron', s.cron_expression, 'instances', s.desired_instances)
-    order by s.position, s.id) as schedule
-  from templates t
-  join template_version_presets p on p.template_version_id = t.active_version_id
-  join template_version_preset_prebuild_schedules s on s.preset_id = p.id
-  where not t.deleted
-  group by s.preset_id`;
-
 /** Prebuilds whose latest build failed; they are few, so what is known of their builds may be looked up. */
 const FAILED = `
   select w.preset_id, w.id, coalesce(j.completed_at, j.updated_at) as failed_at,
@@ -128,52 +128,61 @@ const FAILED = `
     and w.latest_transition in ('start', 'delete')
   order by w.id`;
 
-const SETTINGS = `
-  select c.value, c.updated_at as at, u.username as by
-  from site_configs c left join users u on u.id = c.updated_by where c.key = $1`;
+/** What concerns all pools: the settings, and where the prebuilds user is not a member yet. */
+const AROUND = `
+  select c.value, c.updated_at as at, u.username as by,
+    coalesce((select json_agg(json_build_object('id', i.id, 'name', i.name)) from (${INCOMPLETE_ORGANIZATIONS}) i), '[]')
+      as incomplete
+  from (values (1)) one
+  left join site_configs c on c.key = $1
+  left join users u on u.id = c.updated_by`;
+
+type AroundRow = {
+  value: string | null;
+  at: Date | null;
+  by: string | null;
+  incomplete: readonly IncompleteOrganization[];
+};
 
 type FailedRow = { preset_id: string; id: string; failed_at: Date; failed_deletes: number };
 
 /** Reads everything a pass decides on, in one short transaction with a constant number of queries. */
 export async function readSnapshot(pool: pg.Pool, now: Date, settings: SnapshotSettings): Promise<Snapshot> {
   return withTransaction(pool, BEGIN.snapshot, async (client) => {
-    const stored = await client.query<{ value: string; at: Date; by: string | null }>(SETTINGS, [SETTINGS_KEY]);
+    const around = await client.query<AroundRow>(AROUND, [SETTINGS_KEY]);
     const presets = await client.query<PresetRow>(PRESETS, [PREBUILDS_SYSTEM_USER_ID]);
     const members = await client.query<MembersRow>(MEMBERS, [PREBUILDS_SYSTEM_USER_ID]);
     const failed = await client.query<FailedRow>(FAILED, [PREBUILDS_SYSTEM_USER_ID]);
-    const schedules = await client.query<{ preset_id: string; schedule: Scheduling["schedule"] }>(SCHEDULES);
     const failuresOf = await readFailures(client, now, settings);
 
-    const [row] = stored.rows;
-    const pause = row && parseSettings(row.value).reconciliation_paused ? { at: row.at, by: row.by } : null;
+    const [row] = around.rows;
+    const isPaused = parseSettings(row?.value ?? undefined).reconciliation_paused;
+    const pause = isPaused && row?.at ? { at: row.at, by: row.by } : null;
     const membersOf = new Map(members.rows.map((one) => [one.preset_id, one]));
     const failedOf = Map.groupBy(failed.rows, (one) => one.preset_id);
-    const scheduleOf = new Map(schedules.rows.map((one) => [one.preset_id, one.schedule]));
     const pools = presets.rows.map((one) =>
       assemble(one, {
         members: membersOf.get(one.id),
         failed: failedOf.get(one.id) ?? [],
-        schedule: scheduleOf.get(one.id),
         failures: failuresOf.get(one.id),
         allPaused: pause !== null,
         now,
       }),
     );
-    return { pause, pools };
+    return { pause, incomplete: row?.incomplete ?? [], pools };
   });
 }
 
 type Parts = {
   readonly members: MembersRow | undefined;
   readonly failed: readonly FailedRow[];
-  readonly schedule: Scheduling["schedule"] | undefined;
   readonly failures: Failures | undefined;
   readonly allPaused: boolean;
   readonly now: Date;
 };
 
-function assemble(row: PresetRow, { members, failed, schedule, failures, allPaused, now }: Parts): Pool {
-  const scheduling = schedule ? { timezone: row.timezone, schedule } : null;
+function assemble(row: PresetRow, { members, failed, failures, allPaused, now }: Parts): Pool {
+  const scheduling = row.schedule && { timezone: row.timezone, schedule: row.schedule };
   const desiredInstances = row.desired_instances ?? 0;
   // Failures count only while one of them is among as many of the newest builds as the pool is to have members.
   const last = failures?.lastFailedAt ?? null;

@@ -13,7 +13,7 @@ import { givenReadyPool } from "../support/ready-pool.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const HOUR = 3_600_000;
-const SPACING_MS = { least: 25, most: 60 };
+const SPACING_MS = { least: 25, most: 40 };
 
 type Passes = { readonly startedAt: number; readonly endedAt: number }[];
 
@@ -93,7 +93,7 @@ it("a thousand requests in a second from two replicas are a handful of passes, t
   await waitFor("a pass after the last request", () => passes.some(({ startedAt }) => startedAt > lastAt) || undefined);
   const taken = passes.length - before;
   t.diagnostic(`${taken} passes`);
-  assert.ok(taken <= 30, `there were ${taken} passes`);
+  assert.ok(taken <= 50, `there were ${taken} passes`);
   assert.equal(await members(context, pool), 200);
 });
 
@@ -114,7 +114,7 @@ it("claims by the hundred from two replicas leave a full pool after a handful of
   await waitFor("the pool to be full again", async () => (await members(context, pool)) === 200 || undefined);
   const taken = passes.length - before;
   t.diagnostic(`${taken} passes`);
-  assert.ok(taken <= 30, `there were ${taken} passes`);
+  assert.ok(taken <= 50, `there were ${taken} passes`);
 });
 
 it("a lone claim is made up for without waiting for the interval", async (t) => {

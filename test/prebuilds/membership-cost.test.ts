@@ -1,32 +1,11 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type pg from "pg";
 import type { Context } from "../../src/context.ts";
 import type { Queryable } from "../../src/db/connection.ts";
-import { readMissingMemberships } from "../../src/prebuilds/membership-store.ts";
-import { reconcileMemberships } from "../../src/prebuilds/memberships.ts";
-import { givenContext, silent } from "../support/given.ts";
-import { GROUP, givenOrganization, rowsOf } from "../support/memberships.ts";
+import { givenContext } from "../support/given.ts";
+import { GROUP, givenOrganization, readIncomplete, reconcile } from "../support/memberships.ts";
 
 const never = new AbortController().signal;
-
-it("when nothing is missing it asks one question and writes nothing", async (t) => {
-  const context = await givenContext(t);
-  await Promise.all([givenOrganization(context, 1), givenOrganization(context, null), givenOrganization(context, 0)]);
-  await reconcileMemberships(context, never);
-  const before = await rowsOf(context);
-  let queries = 0;
-  const pool = Object.assign(Object.create(context.pool), {
-    query: (text: string, values: unknown[]) => {
-      queries += 1;
-      return context.pool.query(text, values);
-    },
-    connect: () => assert.fail("no transaction is begun"),
-  }) as pg.Pool;
-  assert.deepEqual(await reconcileMemberships({ pool, log: silent }, never), { organizations: 0, failures: 0 });
-  assert.equal(queries, 1);
-  assert.deepEqual(await rowsOf(context), before);
-});
 
 type Node = {
   "Relation Name"?: string;
@@ -48,7 +27,7 @@ async function versionsAndPresetsRead({ pool }: Pick<Context, "pool">): Promise<
     );
     return pool.query(text, values);
   };
-  await readMissingMemberships({ query } as unknown as Queryable);
+  await readIncomplete({ query } as unknown as Queryable);
   assert.ok(nodes.length > 0);
   const rowsOfOneLoop = (node: Node) => node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0);
   return nodes.reduce((sum, node) => sum + rowsOfOneLoop(node) * node["Actual Loops"], 0);
@@ -65,7 +44,7 @@ it("the versions of organizations that lack nothing are not read, however many t
      insert into template_version_presets (template_version_id, name, desired_instances)
      select id, 'small', 1 from versions`,
   );
-  await reconcileMemberships(context, never);
+  await reconcile(context, never);
   await context.pool.query("vacuum analyze");
   assert.equal(await versionsAndPresetsRead(context), 0);
 

@@ -4,8 +4,6 @@ import type pg from "pg";
 import type { Context } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
 import { addMember, createOrganization } from "../../src/organizations/store.ts";
-import { readMissingMemberships } from "../../src/prebuilds/membership-store.ts";
-import { reconcileMemberships } from "../../src/prebuilds/memberships.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { givenContext, givenUser, silent } from "../support/given.ts";
 import {
@@ -18,6 +16,8 @@ import {
   membershipIn,
   NEW_GROUP,
   NOTHING,
+  readIncomplete,
+  reconcile,
   rowsOf,
 } from "../support/memberships.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -69,7 +69,7 @@ for (const desired of [null, 0]) {
           const before = await membershipIn(context, id);
           const unrelatedBefore = await rowsOf(context, unrelated.id);
 
-          const result = await reconcileMemberships(context, never);
+          const result = await reconcile(context, never);
 
           const complete = member && group && inGroup;
           const expected = desired === null || complete ? 0 : 1;
@@ -91,11 +91,11 @@ it("pools of old versions and of deleted templates count, those of deleted organ
   await context.pool.query("update templates set deleted = true where id = $1", [templateless.templateId]);
   const deleted = await givenOrganization(context, 1);
   await context.pool.query("update organizations set deleted = true where id = $1", [deleted.id]);
-  assert.deepEqual(await reconcileMemberships(context, never), { organizations: 2, failures: 0 });
+  assert.deepEqual(await reconcile(context, never), { organizations: 2, failures: 0 });
   assert.deepEqual(await membershipIn(context, old.id), JOINED);
   assert.deepEqual(await membershipIn(context, templateless.id), JOINED);
   assert.deepEqual(await membershipIn(context, deleted.id), NOTHING);
-  assert.deepEqual(await readMissingMemberships(context.pool), [], "nor is it asked for in every pass");
+  assert.deepEqual(await readIncomplete(context.pool), [], "nor is it asked for in every pass");
 });
 
 it("roles, quota, names and members that somebody has given stay", async (t) => {
@@ -106,7 +106,7 @@ it("roles, quota, names and members that somebody has given stay", async (t) => 
   const { rows } = await context.pool.query<{ username: string }>("select username from users where id = $1", [alice]);
   await addMember(context.pool, { organizationId: id, userId: PREBUILDS_SYSTEM_USER_ID, roles: ["auditor"] });
   await addToGroup(context, await givenGroup(context, id, group), alice);
-  await reconcileMemberships(context, never);
+  await reconcile(context, never);
   assert.deepEqual(await membershipIn(context, id), {
     roles: ["auditor"],
     groups: [EVERYONE, { ...group, source: "user", members: ["prebuilds", rows[0]?.username] }],
@@ -117,11 +117,11 @@ it("says in one line how many organizations were joined, and nothing when there 
   const context = await givenContext(t);
   const { log, lines } = recordingLog();
   await givenOrganization(context, 1);
-  await reconcileMemberships({ ...context, log }, never);
+  await reconcile({ ...context, log }, never);
   await givenOrganization(context, 1);
   await givenOrganization(context, 1);
-  await reconcileMemberships({ ...context, log }, never);
-  await reconcileMemberships({ ...context, log }, never);
+  await reconcile({ ...context, log }, never);
+  await reconcile({ ...context, log }, never);
   assert.deepEqual(
     lines.map(({ msg }) => msg),
     ["the prebuilds user joined 1 organization", "the prebuilds user joined 2 organizations"],
@@ -136,7 +136,7 @@ it("an organization that refuses does not stop the others, is named in the log, 
   assert.ok(refusing);
   await refuseGroupOf(context, refusing.id);
 
-  assert.deepEqual(await reconcileMemberships({ ...context, log }, never), { organizations: 2, failures: 1 });
+  assert.deepEqual(await reconcile({ ...context, log }, never), { organizations: 2, failures: 1 });
   for (const { id } of others) assert.deepEqual(await membershipIn(context, id), JOINED);
   assert.deepEqual(await membershipIn(context, refusing.id), NOTHING, "an organization is joined wholly or not at all");
   const errors = lines.filter(({ level }) => level === "error");
@@ -146,7 +146,7 @@ it("an organization that refuses does not stop the others, is named in the log, 
   );
 
   await context.pool.query("drop trigger refuse on groups");
-  assert.deepEqual(await reconcileMemberships(context, never), { organizations: 1, failures: 0 });
+  assert.deepEqual(await reconcile(context, never), { organizations: 1, failures: 0 });
   assert.deepEqual(await membershipIn(context, refusing.id), JOINED);
 });
 
@@ -154,7 +154,7 @@ it("a pass that is aborted goes through no more organizations one by one", async
   const context = await givenContext(t);
   const [refusing] = await Promise.all([givenOrganization(context, 1), givenOrganization(context, 1)]);
   await refuseGroupOf(context, refusing.id);
-  assert.deepEqual(await reconcileMemberships(context, AbortSignal.abort()), { organizations: 0, failures: 0 });
+  assert.deepEqual(await reconcile(context, AbortSignal.abort()), { organizations: 0, failures: 0 });
 });
 
 it("an organization whose row somebody else keeps locked holds nobody up for long", async (t) => {
@@ -163,7 +163,7 @@ it("an organization whose row somebody else keeps locked holds nobody up for lon
   const somebody = await context.pool.connect();
   await somebody.query("begin");
   await somebody.query("select from organizations where id = $1 for update", [locked.id]);
-  const result = await reconcileMemberships(context, never);
+  const result = await reconcile(context, never);
   await somebody.query("rollback");
   somebody.release();
   assert.deepEqual(result, { organizations: 1, failures: 1 });
@@ -181,14 +181,14 @@ it("a database that does not answer is given up at once, not once for every orga
       throw new Error("connect ECONNREFUSED");
     },
   }) as pg.Pool;
-  await assert.rejects(reconcileMemberships({ pool, log: silent }, never), /ECONNREFUSED/);
+  await assert.rejects(reconcile({ pool, log: silent }, never), /ECONNREFUSED/);
   assert.equal(attempts, 1);
 });
 
 it("replicas that do it at the same time neither fail nor do it twice", async (t) => {
   const context = await givenContext(t);
   const organizations = await Promise.all(Array.from({ length: 30 }, () => givenOrganization(context, 1)));
-  const results = await Promise.all(Array.from({ length: 6 }, () => reconcileMemberships(context, never)));
+  const results = await Promise.all(Array.from({ length: 6 }, () => reconcile(context, never)));
   assert.deepEqual(
     results.map(({ failures }) => failures),
     [0, 0, 0, 0, 0, 0],
@@ -202,7 +202,7 @@ it("a group that somebody else makes at the same moment is joined in the same pa
   const somebody = await context.pool.connect();
   await somebody.query("begin");
   await somebody.query("insert into groups (organization_id, name, quota_allowance) values ($1, $2, 7)", [id, GROUP]);
-  const pass = reconcileMemberships(context, never);
+  const pass = reconcile(context, never);
   await waitFor("the pass to wait for the group", async () => {
     const { rows } = await context.pool.query(
       "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",

@@ -76,7 +76,7 @@ it("the snapshot finds prebuilds by their indexes, and neither it nor the counte
   }) as pg.Pool;
   const pools = (await readSnapshot(pool, new Date(), context.poolSettings)).pools;
   assert.equal(pools.length, SIZE.pools);
-  assert.equal(plans.length, 6);
+  assert.equal(plans.length, 5);
   assert.deepEqual(readsAllOf(plans, "workspaces"), []);
   // Only of what failed, which is little, the last build is looked up.
   for (const table of ["workspace_builds", "provisioner_jobs"]) assert.deepEqual(readsAllOf(plans, table), []);

@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "../../src/context.ts";
+import type { Queryable } from "../../src/db/connection.ts";
 import { createOrganization } from "../../src/organizations/store.ts";
+import { INCOMPLETE_ORGANIZATIONS, type IncompleteOrganization } from "../../src/prebuilds/membership-store.ts";
+import { reconcileMemberships } from "../../src/prebuilds/memberships.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { givenVersion } from "./given.ts";
 
@@ -77,4 +80,14 @@ export async function rowsOf({ pool }: Pick<Context, "pool">, organizationId?: s
     [organizationId ?? null],
   );
   return new Set(rows.map((row) => JSON.stringify(row)));
+}
+
+/** The organizations in which the prebuilds user is not a member yet, as the snapshot of a pass finds them. */
+export async function readIncomplete(db: Queryable): Promise<IncompleteOrganization[]> {
+  return (await db.query<IncompleteOrganization>(INCOMPLETE_ORGANIZATIONS, [])).rows;
+}
+
+/** Does what a pass does about memberships. */
+export async function reconcile(context: Pick<Context, "pool" | "log">, signal: AbortSignal) {
+  return reconcileMemberships(context, await readIncomplete(context.pool), signal);
 }
