@@ -24,9 +24,9 @@ import { type PoolView, poolSchema, readPools } from "./status.ts";
 
 const TAGS = ["prebuilds"];
 const MAX_DAYS = 31;
-const DAYS = `a whole number from 1 to ${MAX_DAYS}`;
+const DAYS = `must be a whole number from 1 to ${MAX_DAYS}`;
 
-const settingsSchema = z.strictObject({ reconciliation_paused: z.boolean({ error: "true or false" }) });
+const settingsSchema = z.strictObject({ reconciliation_paused: z.boolean({ error: "must be true or false" }) });
 const invalidatedSchema = z.object({
   invalidated: z.array(
     z.object({ template_name: z.string(), template_version_name: z.string(), preset_name: z.string() }),

@@ -47,7 +47,7 @@ describe("the schedule of a pool", () => {
     for (const days of ["0", "32", "1.5", "x", ""]) {
       const answer = await schedule(server, template.smallId, `?days=${days}`);
       assert.equal(answer.statusCode, 400, `${days}: ${answer.body}`);
-      assert.deepEqual(answer.json().validations, [{ field: "days", detail: "a whole number from 1 to 31" }]);
+      assert.deepEqual(answer.json().validations, [{ field: "days", detail: "must be a whole number from 1 to 31" }]);
     }
     assert.equal((await schedule(server, template.plainId)).statusCode, 409);
   });
