@@ -10,9 +10,6 @@ import type { World } from "./world.ts";
 /** Claims one prebuild of a preset in some way; its id, if there was one. */
 export type ClaimOnce = (preset: World["presets"][number]) => Promise<string | undefined>;
 
-/** Whether the product sends its claim as a named statement, which the server plans once; the baseline does as it does. */
-const PREPARED = false;
-
 const IDEAL_CLAIM = `
   with candidate as (
     select id from bench.ideal_pool where preset_id = $1 and ready
@@ -22,8 +19,6 @@ const IDEAL_CLAIM = `
   from candidate where p.id = candidate.id returning p.id`;
 
 const CLAIM_ONLY = `with ${CLAIM} select id, n::int as n from claimed`;
-
-const query = (name: string, text: string, values: unknown[]) => ({ text, values, ...(PREPARED ? { name } : {}) });
 
 const ownerOf = (world: World): string => {
   const owner = world.userIds[Math.floor(Math.random() * world.userIds.length)];
@@ -53,7 +48,7 @@ const ideal =
   ({ pool }: Context, world: World): ClaimOnce =>
   async (preset) => {
     const values = [preset.id, ownerOf(world), uniqueName(), new Date()];
-    const { rows } = await pool.query<{ id: string }>(query("ideal-claim", IDEAL_CLAIM, values));
+    const { rows } = await pool.query<{ id: string }>(IDEAL_CLAIM, values);
     return rows[0]?.id;
   };
 
@@ -64,7 +59,7 @@ function statement({ pool }: Context, world: World): ClaimOnce {
     isItemsFault: () => false,
     async work(claims) {
       const values = claimParameters(claims, new Date());
-      const { rows } = await pool.query<{ id: string; n: number }>(query("claim-only", CLAIM_ONLY, values));
+      const { rows } = await pool.query<{ id: string; n: number }>(CLAIM_ONLY, values);
       const got = new Map(rows.map((row) => [row.n, row.id]));
       return claims.map((_claim, index) => got.get(index + 1));
     },

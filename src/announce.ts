@@ -1,11 +1,13 @@
 import { relative } from "node:path";
 import { localFiles } from "./local-access.ts";
 import type { Logger } from "./log.ts";
-import { poolName } from "./prebuilds/name.ts";
+import { createNews, type Telling } from "./news.ts";
+import { poolFields, poolName } from "./prebuilds/name.ts";
 import { createProgress } from "./prebuilds/progress.ts";
 import type { PassResult } from "./prebuilds/reconcile.ts";
 import { schedulingProblem } from "./prebuilds/schedule.ts";
 import { isActive } from "./prebuilds/snapshot.ts";
+import type { Pool } from "./prebuilds/store.ts";
 
 /** More pools than this changing at once are told in one line. */
 const TELL_EACH = 10;
@@ -13,8 +15,8 @@ const TELL_EACH = 10;
 /** Tells a person what passes do: each pool as it fills, and once that all are full and how to claim one. */
 export function createAnnouncer(log: Logger, access: { readonly url: string; readonly dataDir: string | undefined }) {
   const progress = createProgress();
-  let backingOff: ReadonlyMap<string, string> = new Map();
-  let badSchedules: ReadonlyMap<string, string> = new Map();
+  const backoffs = createNews<Telling & { readonly pool: Pool }>();
+  const badSchedules = createNews<Telling & { readonly pool: Pool }>();
   let paused = false;
   let greeted = false;
 
@@ -54,33 +56,24 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
 
   /** A pool that backs off does so in every pass; it is told when that begins and when it is prolonged. */
   function tellBackoffs({ results }: PassResult): void {
-    const still = new Map<string, string>();
-    for (const { pool, action } of results) {
-      if (action.kind !== "backoff") continue;
-      const until = action.until.toISOString();
-      still.set(pool.id, until);
-      if (backingOff.get(pool.id) === until) continue;
-      log.warn(
-        { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName, until },
-        `pool ${poolName(pool)}: no creations until ${until}, because builds failed`,
-      );
+    const current = results.flatMap(({ pool, action }) =>
+      action.kind === "backoff" ? [{ about: pool.id, says: action.until.toISOString(), pool }] : [],
+    );
+    for (const { pool, says: until } of backoffs(current)) {
+      const text = `pool ${poolName(pool)}: no creations until ${until}, because builds failed`;
+      log.warn({ ...poolFields(pool), until }, text);
     }
-    backingOff = still;
   }
 
   function tellBadSchedules({ pools }: PassResult): void {
-    const still = new Map<string, string>();
-    for (const { pool } of pools) {
+    const current = pools.flatMap(({ pool }) => {
       const problem = pool.scheduling && isActive(pool) ? schedulingProblem(pool.scheduling) : undefined;
-      if (problem === undefined) continue;
-      still.set(pool.id, problem);
-      if (badSchedules.get(pool.id) === problem) continue;
-      log.error(
-        { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName },
-        `pool ${poolName(pool)}: its schedule is not used, because ${problem}; it keeps its base size`,
-      );
+      return problem === undefined ? [] : [{ about: pool.id, says: problem, pool }];
+    });
+    for (const { pool, says: problem } of badSchedules(current)) {
+      const text = `pool ${poolName(pool)}: its schedule is not used, because ${problem}; it keeps its base size`;
+      log.error(poolFields(pool), text);
     }
-    badSchedules = still;
   }
 
   function greet({ pools }: PassResult): void {

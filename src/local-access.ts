@@ -1,9 +1,8 @@
-import { timingSafeEqual } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type pg from "pg";
 import type { Clock } from "./clock.ts";
-import { createToken, hashSecret } from "./users/tokens/create.ts";
+import { createToken, isSecretOf } from "./users/tokens/create.ts";
 import { parseToken } from "./users/tokens/format.ts";
 import { findToken } from "./users/tokens/store.ts";
 
@@ -38,5 +37,5 @@ async function hasToken(pool: pg.Pool, file: string, now: Date): Promise<boolean
   const parts = parseToken(text.trim());
   const row = parts && (await findToken(pool, parts.id));
   if (!parts || !row || (row.expiresAt !== null && row.expiresAt <= now)) return false;
-  return timingSafeEqual(row.hashedSecret, hashSecret(parts.secret));
+  return isSecretOf(row.hashedSecret, parts.secret);
 }

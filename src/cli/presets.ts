@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { SchedulePreview } from "../prebuilds/schedule-preview.ts";
 import type { PoolView } from "../prebuilds/status.ts";
 import { openClient } from "./client.ts";
@@ -6,6 +6,7 @@ import { findPreset, type PresetReference } from "./find.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { pauseText } from "./pool-notes.ts";
 import { scheduleLines } from "./schedule-table.ts";
+import { wholeNumber } from "./whole-number.ts";
 import { poolTitle } from "./words.ts";
 
 type Options = PresetReference & { readonly json?: boolean };
@@ -51,7 +52,7 @@ export function addPresetsCommand(program: Command, io: Io): void {
   }
 
   addPresetCommand(presets, "schedule", "show the sizes that a pool will have, in its own time zone")
-    .option("--days <count>", `how far to look ahead, 1 to ${MAX_DAYS}`, dayCount, DEFAULT_DAYS)
+    .option("--days <count>", `how far to look ahead, 1 to ${MAX_DAYS}`, wholeNumber(MAX_DAYS), DEFAULT_DAYS)
     .option("--json", "print it as JSON")
     .action(async (options: Options & { readonly days: number }) => {
       const client = await openClient(io);
@@ -71,10 +72,4 @@ function addPresetCommand(presets: Command, name: string, description: string): 
     .requiredOption("--template <template>", "the template's name")
     .requiredOption("--preset <preset>", "the preset's name")
     .option("--organization <organization>", "where the template is", "default");
-}
-
-function dayCount(given: string): number {
-  const count = Number(given);
-  if (/^\d{1,2}$/.test(given) && count >= 1 && count <= MAX_DAYS) return count;
-  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_DAYS}.`);
 }

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { BuildView, WorkspaceView } from "../workspaces/schema.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { formatTable } from "./table.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_LISTED = 1_000;
@@ -20,7 +21,7 @@ export function addWorkspacesCommand(program: Command, io: Io): void {
     .command("list")
     .description("list the workspaces that you may see")
     .option("--search <query>", "for example `owner:me template:devbox status:running`")
-    .option("--limit <count>", `the most to list, up to ${MAX_LISTED}`, limit, PAGE)
+    .option("--limit <count>", `the most to list, up to ${MAX_LISTED}`, wholeNumber(MAX_LISTED), PAGE)
     .option("--json", "print them as JSON")
     .action(async (options: ListOptions) => {
       const page = await list(await openClient(io), options);
@@ -111,10 +112,4 @@ function describe(workspace: WorkspaceView): string[] {
     ["stops at", build?.deadline],
   ];
   return lines.flatMap(([name, value]) => (value ? [`${`${name}:`.padEnd(11)} ${value}`] : []));
-}
-
-function limit(given: string): number {
-  const count = Number(given);
-  if (/^\d{1,4}$/.test(given) && count >= 1 && count <= MAX_LISTED) return count;
-  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LISTED}.`);
 }

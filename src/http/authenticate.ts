@@ -1,9 +1,8 @@
-import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
 import type { Subject } from "../rbac/access.ts";
-import { hashSecret } from "../users/tokens/create.ts";
+import { isSecretOf } from "../users/tokens/create.ts";
 import { parseToken } from "../users/tokens/format.ts";
 import { findToken, type TokenRow, touchToken } from "../users/tokens/store.ts";
 
@@ -79,7 +78,7 @@ export function createAuthenticator(context: Pick<Context, "pool" | "clock" | "l
       const parts = parseToken(text);
       const now = clock.now();
       const row = parts && (await lookUp(parts.id, now.getTime()));
-      if (!parts || !row || !timingSafeEqual(row.hashedSecret, hashSecret(parts.secret))) {
+      if (!parts || !row || !isSecretOf(row.hashedSecret, parts.secret)) {
         throw new ProblemError("unauthenticated", "the token is not valid");
       }
       if (row.expiresAt !== null && row.expiresAt <= now) {

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { POOL_PAUSED } from "./pause-store.ts";
 import { parseSettings, SETTINGS_KEY } from "./settings.ts";
 import type { PresetSnapshot, Scheduling } from "./snapshot.ts";
 
@@ -42,7 +43,7 @@ export async function lockPresetForCreate(client: pg.PoolClient, presetId: strin
      from template_version_presets p
      join templates t on t.active_version_id = p.template_version_id and not t.deleted and t.deprecated = ''
      where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'
-       and not exists (select from pool_pauses b where b.template_id = t.id and b.preset_name = p.name)`,
+       and not ${POOL_PAUSED}`,
     [presetId, SETTINGS_KEY],
   );
   const [row] = rows;
@@ -191,8 +192,8 @@ export async function insertDeleteBuilds(
 }
 
 /**
- * Cancels the first builds of a preset that nobody has begun although their version is no longer active, and deletes
- * their workspaces, which nothing exists for yet, in the same transaction. Returns how many.
+ * Cancels the first builds of a pool that nobody has begun although the pool is no longer kept, and deletes their
+ * workspaces, which nothing exists for yet, in the same transaction. Returns how many.
  */
 export async function cancelPendingBuilds(client: Queryable, presetId: string, now: Date): Promise<number> {
   const { rows } = await client.query<{ canceled: number }>(

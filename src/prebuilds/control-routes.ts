@@ -5,8 +5,8 @@ import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
+import { templateInPath } from "../http/references.ts";
 import type { Resource } from "../rbac/access.ts";
-import { findTemplate } from "../templates/store.ts";
 import {
   type FoundPreset,
   findPreset,
@@ -152,15 +152,10 @@ function registerSchedule(app: App, context: Context): void {
 }
 
 function registerInvalidation(app: App, context: Context): void {
-  const template = async (request: FastifyRequest): Promise<Resource | undefined> => {
-    const found = await findTemplate(context.pool, pathPart(request, "id"));
-    return found && { type: "template", id: found.id, organizationId: found.organization_id };
-  };
-
   app.post(
     "/templates/:id/prebuilds/invalidate",
     {
-      config: { access: { action: "update", of: template } },
+      config: { access: { action: "update", of: (request) => templateInPath(context, request) } },
       schema: {
         summary: "Makes all prebuilds of a template's active version expire now, so that they are replaced",
         tags: TAGS,

@@ -15,7 +15,7 @@ import {
   lockPresetForCreate,
   type Standing,
 } from "./action-store.ts";
-import { NAME_BYTES, poolName, prebuildNames } from "./name.ts";
+import { NAME_BYTES, poolFields, poolName, prebuildNames } from "./name.ts";
 import { isPaused } from "./pause-store.ts";
 import type { Action } from "./plan.ts";
 import { storeStatuses } from "./preset-status-store.ts";
@@ -92,7 +92,7 @@ async function takesParameters(
   const change = { id: pool.id, from: "healthy", to: "validation_failed", detail } as const;
   await storeStatuses(client, [change], context.clock.now());
   context.log.warn(
-    { organization: pool.organizationName, template: pool.templateName, preset: pool.presetName },
+    poolFields(pool),
     `pool ${poolName(pool)}: no more creations, because ${detail}; correct the preset or the template and publish it`,
   );
   return false;

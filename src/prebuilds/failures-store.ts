@@ -1,5 +1,13 @@
 import type { Queryable } from "../db/connection.ts";
 
+/** How failures count. */
+export type FailureSettings = {
+  /** Failures older than this delay nothing any more, in milliseconds. */
+  readonly backoffLookbackMs: number;
+  /** After this many failed builds in a row a pool creates no more; 0 means that it always does. */
+  readonly failureHardLimit: number;
+};
+
 /** What the history of a pool's builds says about its failures. */
 export type Failures = {
   /** Failures within the lookback. */
@@ -90,7 +98,7 @@ export async function readFailedBuilds(
 export async function readFailures(
   client: Queryable,
   now: Date,
-  settings: { readonly backoffLookbackMs: number; readonly failureHardLimit: number },
+  settings: FailureSettings,
 ): Promise<ReadonlyMap<string, Failures>> {
   const since = new Date(now.getTime() - settings.backoffLookbackMs);
   const { rows } = await client.query<Row>(FAILURES, [since, settings.failureHardLimit]);

@@ -11,7 +11,7 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 export function isTimezone(name: string): boolean {
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+    return formatOf(name) !== undefined;
   } catch {
     return false;
   }

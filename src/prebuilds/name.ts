@@ -2,6 +2,13 @@
 export const poolName = (pool: { readonly templateName: string; readonly presetName: string }): string =>
   `${pool.templateName}/${pool.presetName}`;
 
+/** The fields by which log lines name a pool. */
+export const poolFields = (pool: {
+  readonly organizationName: string;
+  readonly templateName: string;
+  readonly presetName: string;
+}) => ({ organization: pool.organizationName, template: pool.templateName, preset: pool.presetName });
+
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** Random bytes that one name takes. */

@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Action, planPreset } from "./plan.ts";
-import { at, create, prebuild, preset, remove, SETTINGS, state, T, unready } from "./snapshot.fixture.ts";
-import type { PresetSnapshot } from "./snapshot.ts";
-import type { PoolState } from "./state.ts";
+import { type PlanCase, testPlans } from "../../test/support/plan-cases.ts";
+import { planPreset } from "./plan.ts";
+import { at, create, prebuild, preset, remove, SETTINGS, T, unready } from "./snapshot.fixture.ts";
 
 const OLD = at(-10);
 
-type Case = {
-  readonly says: string;
-  readonly given: Partial<PresetSnapshot>;
-  readonly state: Partial<PoolState>;
-  readonly actions: readonly Action[];
-};
-
 /** Table TV-1 of the specification; numbers with a letter are cases of our own. */
-const CASES: readonly Case[] = [
+const CASES: readonly PlanCase[] = [
   {
     says: "29 nothing that is fresh expires",
     given: { desiredInstances: 2, ttlSeconds: 5, running: [unready("a"), unready("b")] },
@@ -118,13 +110,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe("the plan of a pool whose prebuilds expire", () => {
-  for (const { says, given, state: numbers, actions } of CASES) {
-    it(says, () => {
-      const plan = planPreset(preset(given), SETTINGS, T);
-      assert.deepEqual(plan.state, state(numbers));
-      assert.deepEqual(plan.actions, actions);
-    });
-  }
+  testPlans(CASES);
 
   it("131 a pool of any shape loses its expired ones and the oldest above the target, and gets what is missing", () => {
     const rows: readonly [running: number, desired: number, expired: number, extraneous: number, created: number][] = [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Action, planPreset, planPresets } from "./plan.ts";
+import { type PlanCase, testPlans } from "../../test/support/plan-cases.ts";
+import { planPreset, planPresets } from "./plan.ts";
 import {
   at,
   backoff,
@@ -14,22 +15,12 @@ import {
   state,
   T,
 } from "./snapshot.fixture.ts";
-import type { PresetSnapshot } from "./snapshot.ts";
-import type { PoolState } from "./state.ts";
 
 const failing = { numFailed: 1, lastBuildAt: T };
 const aMoment = (seconds: number, milliseconds: number): Date => new Date(at(seconds).getTime() + milliseconds);
 
-type Case = {
-  readonly says: string;
-  readonly given: Partial<PresetSnapshot>;
-  readonly state: Partial<PoolState>;
-  readonly actions: readonly Action[];
-  readonly now?: Date;
-};
-
 /** Table TV-1 of the specification; numbers with a letter are cases of our own. */
-const CASES: readonly Case[] = [
+const CASES: readonly PlanCase[] = [
   {
     says: "22 a recent failure holds back creations",
     given: { backoff: failing },
@@ -162,13 +153,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe("the plan of a pool with failures", () => {
-  for (const { says, given, state: numbers, actions, now } of CASES) {
-    it(says, () => {
-      const plan = planPreset(preset(given), SETTINGS, now ?? T);
-      assert.deepEqual(plan.state, state(numbers));
-      assert.deepEqual(plan.actions, actions);
-    });
-  }
+  testPlans(CASES);
 
   it("23 the failures of one pool do not hold back its sibling", () => {
     const full = preset({ id: "full", running: [prebuild("a")] });

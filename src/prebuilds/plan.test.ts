@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Action, planPreset, planPresets } from "./plan.ts";
+import { type PlanCase, testPlans } from "../../test/support/plan-cases.ts";
+import { planPresets } from "./plan.ts";
 import {
   at,
   cancel,
@@ -14,18 +15,9 @@ import {
   T,
   unready,
 } from "./snapshot.fixture.ts";
-import type { PresetSnapshot } from "./snapshot.ts";
-import type { PoolState } from "./state.ts";
-
-type Case = {
-  readonly says: string;
-  readonly given: Partial<PresetSnapshot>;
-  readonly state: Partial<PoolState>;
-  readonly actions: readonly Action[];
-};
 
 /** Table TV-1 of the specification; numbers with a letter are cases of our own. */
-const CASES: readonly Case[] = [
+const CASES: readonly PlanCase[] = [
   {
     says: "1 a pool that wants nothing and has nothing is left alone",
     given: { desiredInstances: 0 },
@@ -160,13 +152,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe("the plan of one pool", () => {
-  for (const { says, given, state: numbers, actions } of CASES) {
-    it(says, () => {
-      const plan = planPreset(preset(given), SETTINGS, T);
-      assert.deepEqual(plan.state, state(numbers));
-      assert.deepEqual(plan.actions, actions);
-    });
-  }
+  testPlans(CASES);
 });
 
 describe("the plan of several pools", () => {

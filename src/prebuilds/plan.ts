@@ -1,6 +1,6 @@
 import { shareInFlight } from "./in-flight.ts";
 import { type FailedPrebuild, isActive, type PresetSnapshot, type RunningPrebuild, withheldBy } from "./snapshot.ts";
-import { isExpired, type PoolState, stateOf } from "./state.ts";
+import { type PoolState, splitByAge, stateOf } from "./state.ts";
 
 /** What a pass does to a pool, with the reason that logs, metrics and the status repeat. */
 export type Action =
@@ -85,11 +85,11 @@ function drain(preset: PresetSnapshot): Action[] {
 /** A pool that is kept: first expired prebuilds go, then the oldest of those above the target. */
 function removeSurplus(preset: PresetSnapshot, state: PoolState, now: Date): Action[] {
   const actions: Action[] = [];
-  const expired = preset.running.filter((prebuild) => isExpired(preset, prebuild, now));
+  const { fresh, expired } = splitByAge(preset, now);
   if (expired.length > 0) actions.push({ kind: "delete", ids: idsOf(expired), reason: "expired" });
   if (state.extraneous > 0) {
-    const fresh = oldestFirst(preset.running.filter((prebuild) => !isExpired(preset, prebuild, now)));
-    actions.push({ kind: "delete", ids: idsOf(fresh.slice(0, state.extraneous)), reason: "extraneous" });
+    const oldest = oldestFirst(fresh).slice(0, state.extraneous);
+    actions.push({ kind: "delete", ids: idsOf(oldest), reason: "extraneous" });
   }
   return actions;
 }

@@ -1,3 +1,4 @@
+import { createNews, type Telling } from "../news.ts";
 import { poolName } from "./name.ts";
 import type { PoolState } from "./state.ts";
 
@@ -16,22 +17,16 @@ export type PoolProgress = {
 
 /** The pools whose progress differs from what was last told; remembers what it tells. */
 export function createProgress(): (pools: readonly NamedState[]) => PoolProgress[] {
-  let told = new Map<string, string>();
-  return (pools) => {
-    const changed: PoolProgress[] = [];
-    const next = new Map<string, string>();
-    for (const { pool, plan } of pools) {
-      const progress = {
-        pool: poolName(pool),
-        wanted: plan.state.desired,
-        building: plan.state.starting + (plan.state.actual - plan.state.expired - plan.state.eligible),
-        ready: plan.state.eligible,
-      };
-      const key = JSON.stringify(progress);
-      next.set(pool.id, key);
-      if (told.get(pool.id) !== key) changed.push(progress);
-    }
-    told = next;
-    return changed;
+  const news = createNews<Telling & { readonly progress: PoolProgress }>();
+  return (pools) => news(pools.map(progressOf)).map(({ progress }) => progress);
+}
+
+function progressOf({ pool, plan }: NamedState) {
+  const progress = {
+    pool: poolName(pool),
+    wanted: plan.state.desired,
+    building: plan.state.starting + (plan.state.actual - plan.state.expired - plan.state.eligible),
+    ready: plan.state.eligible,
   };
+  return { about: pool.id, says: JSON.stringify(progress), progress };
 }

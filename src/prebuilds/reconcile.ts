@@ -3,7 +3,7 @@ import { type ActionResult, executeAction } from "./execute.ts";
 import { createCount } from "./in-flight.ts";
 import type { IncompleteOrganization } from "./membership-store.ts";
 import { reconcileMemberships } from "./memberships.ts";
-import { poolName } from "./name.ts";
+import { poolFields, poolName } from "./name.ts";
 import { executable, type PresetPlan, planPresets } from "./plan.ts";
 import { storeStatuses } from "./preset-status-store.ts";
 import { type Pause, type Pool, readSnapshot } from "./store.ts";
@@ -60,7 +60,7 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
   async function executePool({ pool, plan }: PoolPlan): Promise<void> {
     for (const action of plan.actions) {
       if (signal.aborted) return;
-      const log = context.log.child(labelsOf(pool));
+      const log = context.log.child(poolFields(pool));
       try {
         const result = await executeAction(context, pool, action);
         results.push({ pool, ...result });
@@ -129,7 +129,7 @@ async function keepStatuses(context: Context, pools: readonly PoolPlan[]): Promi
       context.clock.now(),
     );
     for (const { pool } of changed.filter(({ pool: { id } }) => stored.includes(id))) {
-      const log = context.log.child({ ...labelsOf(pool), status: pool.status });
+      const log = context.log.child({ ...poolFields(pool), status: pool.status });
       if (pool.status === "healthy") log.info(`pool ${poolName(pool)}: creations go on`);
       else log.warn(`pool ${poolName(pool)}: no more creations, because ${detail}; look at their logs, then reset it`);
     }
@@ -139,9 +139,3 @@ async function keepStatuses(context: Context, pools: readonly PoolPlan[]): Promi
     return 1;
   }
 }
-
-const labelsOf = (pool: Pool) => ({
-  organization: pool.organizationName,
-  template: pool.templateName,
-  preset: pool.presetName,
-});

@@ -57,10 +57,11 @@ export function overlappingWindows(crons: readonly string[]): { readonly index: 
 export function* sizeChanges(base: number, scheduling: Scheduling | null, from: Date, to: Date): Generator<SizeChange> {
   const compiled = scheduling && compile(scheduling);
   if (compiled === null || typeof compiled === "string") return;
-  let current = scheduledSize(base, scheduling, from).instances;
+  const { timezone } = compiled;
+  let current = sizeIn(compiled, base, from.getTime(), offsetAt(timezone, from.getTime())).instances;
   let at = minuteAfter(from);
   while (at <= to.getTime()) {
-    const offset = offsetAt(compiled.timezone, at);
+    const offset = offsetAt(timezone, at);
     const next = sizeIn(compiled, base, at, offset);
     if (next.instances !== current) yield { at: new Date(at), ...next };
     current = next.instances;

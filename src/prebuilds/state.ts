@@ -29,21 +29,26 @@ export function oldestFresh(preset: Pick<PresetSnapshot, "ttlSeconds" | "lastInv
   return limits.length > 0 ? new Date(Math.max(...limits)) : null;
 }
 
-/** Whether an unclaimed prebuild has outlived its pool's ttl or was made before the last invalidation. */
-export function isExpired(preset: PresetSnapshot, prebuild: RunningPrebuild, now: Date): boolean {
+/** A pool's running prebuilds, told apart by whether they have outlived its ttl or its last invalidation. */
+export function splitByAge(
+  preset: PresetSnapshot,
+  now: Date,
+): { fresh: RunningPrebuild[]; expired: RunningPrebuild[] } {
   const limit = oldestFresh(preset, now);
-  return limit !== null && prebuild.createdAt < limit;
+  const isExpired = ({ createdAt }: RunningPrebuild) => limit !== null && createdAt < limit;
+  const { fresh = [], expired = [] } = Object.groupBy(preset.running, (one) => (isExpired(one) ? "expired" : "fresh"));
+  return { fresh, expired };
 }
 
 /** Counts one pool at `now`. */
 export function stateOf(preset: PresetSnapshot, now: Date): PoolState {
   const active = isActive(preset);
-  const fresh = preset.running.filter((prebuild) => !isExpired(preset, prebuild, now));
+  const { fresh, expired } = splitByAge(preset, now);
   const desired = active ? targetAt(preset.desiredInstances, preset.scheduling, now) : 0;
   return {
     desired,
     actual: preset.running.length,
-    expired: preset.running.length - fresh.length,
+    expired: expired.length,
     eligible: active ? fresh.filter((prebuild) => prebuild.ready).length : 0,
     extraneous: active ? Math.max(fresh.length - desired, 0) : 0,
     starting: preset.inProgress.start,

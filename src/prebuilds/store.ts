@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import { type Failures, readFailures } from "./failures-store.ts";
+import { type FailureSettings, type Failures, readFailures } from "./failures-store.ts";
 import { INCOMPLETE_ORGANIZATIONS, type IncompleteOrganization } from "./membership-store.ts";
 import { targetAt } from "./schedule.ts";
 import { parseSettings, SETTINGS_KEY } from "./settings.ts";
@@ -35,9 +35,6 @@ export type Snapshot = {
   readonly incomplete: readonly IncompleteOrganization[];
   readonly pools: readonly Pool[];
 };
-
-/** How to read the pools: how far back failures count, in milliseconds, and how many in a row are too many. */
-export type SnapshotSettings = { readonly backoffLookbackMs: number; readonly failureHardLimit: number };
 
 type PresetRow = {
   id: string;
@@ -147,7 +144,7 @@ type AroundRow = {
 type FailedRow = { preset_id: string; id: string; failed_at: Date; failed_deletes: number };
 
 /** Reads everything a pass decides on, in one short transaction with a constant number of queries. */
-export async function readSnapshot(pool: pg.Pool, now: Date, settings: SnapshotSettings): Promise<Snapshot> {
+export async function readSnapshot(pool: pg.Pool, now: Date, settings: FailureSettings): Promise<Snapshot> {
   return withTransaction(pool, BEGIN.snapshot, async (client) => {
     const around = await client.query<AroundRow>(AROUND, [SETTINGS_KEY]);
     const presets = await client.query<PresetRow>(PRESETS, [PREBUILDS_SYSTEM_USER_ID]);

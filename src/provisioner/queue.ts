@@ -3,9 +3,14 @@ import { PgBoss } from "pg-boss";
 import type { Queryable } from "../db/connection.ts";
 import { QUEUE_SCHEMA } from "../db/queue-schema.ts";
 import type { Logger } from "../log.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
 /** Who goes first: people before the pools, and making room before filling it. */
 export const PRIORITY = { person: 100, prebuildDelete: 50, prebuildCreate: 10 } as const;
+
+/** How urgent it is to ask whether somebody's workspace is ready. */
+export const readinessPriority = (ownerId: string): number =>
+  ownerId === PREBUILDS_SYSTEM_USER_ID ? PRIORITY.prebuildCreate : PRIORITY.person;
 
 /** The kinds of work that are queued; the item's id is what the work is about. */
 export const WORK = {

@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import { PRIORITY, WORK, type WorkKind } from "./queue.ts";
+import { PRIORITY, readinessPriority, WORK, type WorkKind } from "./queue.ts";
 import {
   lockUnfinishedJobs,
   lockWaitingAgents,
@@ -51,7 +51,7 @@ export async function reapLostWork(
     kind: WORK.readiness,
     subjectIds: await readWaitingAgents(pool, before),
     lock: lockWaitingAgents,
-    priorityOf: priorityOfReadiness,
+    priorityOf: ({ ownerId }: WaitingAgent) => readinessPriority(ownerId),
   });
   if (builds + readiness > 0) {
     log.warn({ builds, readiness }, "work was missing from the queue and has been put back");
@@ -87,8 +87,4 @@ async function putBack<Locked extends { readonly id: string }>(
 function priorityOfBuild({ initiatorId, transition }: UnfinishedJob): number {
   if (initiatorId !== PREBUILDS_SYSTEM_USER_ID) return PRIORITY.person;
   return transition === "delete" ? PRIORITY.prebuildDelete : PRIORITY.prebuildCreate;
-}
-
-function priorityOfReadiness({ ownerId }: WaitingAgent): number {
-  return ownerId === PREBUILDS_SYSTEM_USER_ID ? PRIORITY.prebuildCreate : PRIORITY.person;
 }

@@ -5,10 +5,9 @@ import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf } from "../errors.ts";
 import { settleLifecycle } from "../lifecycle/store.ts";
 import type { Logger } from "../log.ts";
-import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
 import type { BuildRequest, BuildResult, Driver } from "./driver.ts";
-import { PRIORITY, WORK, type WorkItem } from "./queue.ts";
+import { readinessPriority, WORK, type WorkItem } from "./queue.ts";
 import {
   appendLogs,
   beginJob,
@@ -138,7 +137,7 @@ export function createBuildRunner(
       if (result.ok && transition === "delete") await markDeleted(client, workspace.id, now);
       if (result.ok && transition === "start") {
         const waiting = await insertAgents(client, job.jobId, result.agents, now);
-        await queue.add(client, WORK.readiness, waiting, priorityOf(job));
+        await queue.add(client, WORK.readiness, waiting, readinessPriority(job.ownerId));
       }
       await settleLifecycle(client, { workspaceId: workspace.id, buildId, succeeded: result.ok, now });
       await queue.done(client, WORK.build, item);
@@ -173,6 +172,3 @@ export function createBuildRunner(
 
   return { run, requestOf, driverOf };
 }
-
-const priorityOf = (job: JobDetails): number =>
-  job.ownerId === PREBUILDS_SYSTEM_USER_ID ? PRIORITY.prebuildCreate : PRIORITY.person;

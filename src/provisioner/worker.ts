@@ -107,14 +107,12 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       for (const { item } of [...lane.running.values()]) await context.queue.keep(lane.kind, item);
     }
     // Not the queue but the job says whose it is; and the notification of a cancellation may have been lost.
-    const jobIds = [...builds.running.values()].map(({ item }) => item.subjectId);
+    const jobIds = [...builds.running.keys()];
     for (const { jobId, reason } of await readInterruptions(context.pool, jobIds, workerId)) interrupt(jobId, reason);
   }
 
   function interrupt(jobId: string, reason: AbortReason): void {
-    for (const { item, abort } of builds.running.values()) {
-      if (item.subjectId === jobId) abort.abort(reason);
-    }
+    builds.running.get(jobId)?.abort.abort(reason);
   }
 
   return {

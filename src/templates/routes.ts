@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { notFound, pathPart, scopeOfCaller, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
-import { findOrganizationInPath } from "../http/references.ts";
+import { findOrganizationInPath, templateInPath } from "../http/references.ts";
 import type { Resource } from "../rbac/access.ts";
 import { readDeclaredParameters } from "./parameter-store.ts";
 import { findTemplate, findTemplateByName, findTemplateVersion, listPresets, listTemplates } from "./store.ts";
@@ -28,7 +28,7 @@ export function registerTemplateRoutes(app: App, context: Context): void {
   const templateResource = (row: { id: string; organization_id: string } | undefined): Resource | undefined =>
     row && { type: "template", id: row.id, organizationId: row.organization_id };
 
-  const byId = async (request: FastifyRequest) => templateResource(await findTemplate(pool, pathPart(request, "id")));
+  const byId = (request: FastifyRequest) => templateInPath(context, request);
 
   // A version is as visible as its template; the resource's id is the version's, which is what the routes need.
   const byVersion = async (request: FastifyRequest) =>

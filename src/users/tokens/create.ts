@@ -1,12 +1,17 @@
-import { createHash, randomInt } from "node:crypto";
+import { createHash, randomInt, timingSafeEqual } from "node:crypto";
 import type { Queryable } from "../../db/connection.ts";
 import { ProblemError } from "../../errors.ts";
 import { formatToken, TOKEN_ALPHABET, TOKEN_LENGTHS } from "./format.ts";
 import { insertToken } from "./store.ts";
 
 /** What is stored of a secret. It is random and long, so one round of a fast hash is all it needs. */
-export function hashSecret(secret: string): Buffer {
+function hashSecret(secret: string): Buffer {
   return createHash("sha256").update(secret).digest();
+}
+
+/** Whether a secret is the one that is stored; takes as long for a wrong one as for the right one. */
+export function isSecretOf(hashedSecret: Buffer, secret: string): boolean {
+  return timingSafeEqual(hashedSecret, hashSecret(secret));
 }
 
 function randomText(length: number): string {
