@@ -20,6 +20,7 @@ import { createMetrics } from "./metrics.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
 import { createClaimer } from "./prebuilds/claim.ts";
 import { nextDueAt } from "./prebuilds/due.ts";
+import { finishClaims } from "./prebuilds/finish-claims.ts";
 import { runPass } from "./prebuilds/reconcile.ts";
 import { createCommandDriver } from "./provisioner/command/driver.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
@@ -52,6 +53,8 @@ const UNREADY_MS = 3_000;
 const PASS_SPACING_MS = { least: 25, most: 40 };
 /** How often work is looked for that has fallen out of the queue, and how old it must be. */
 const REAP_MS = 60_000;
+/** How often claims that were made in SQL are looked for although no notification came. */
+const CLAIMS_MS = 2_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
 const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
 
@@ -120,6 +123,11 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
   );
 
+  const finish = async (signal: AbortSignal) => void (await finishClaims(context, signal));
+  const claims = stack.use(
+    startLoop({ name: "finishing claims made in SQL", intervalMs: CLAIMS_MS, log, work: finish }),
+  );
+
   let passes: Loop | undefined;
   const announce = createAnnouncer(log, { url, dataDir: embedded && config.dataDir });
   stack.use(
@@ -131,10 +139,12 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
         if (channel === CHANNELS.pools) passes?.poke();
         if (channel === CHANNELS.jobs) worker.poke();
         if (channel === CHANNELS.cancel) worker.cancel(payload);
+        if (channel === CHANNELS.claims) claims.poke();
       },
       onSubscribed() {
         passes?.poke();
         worker.poke();
+        claims.poke();
       },
     }),
   );

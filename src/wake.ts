@@ -9,6 +9,8 @@ export const CHANNELS = {
   jobs: "prebuildd_jobs",
   /** The job whose id is the payload was canceled. */
   cancel: "prebuildd_cancel",
+  /** Somebody who shares the database has claimed a prebuild; `claim_prebuild` sends it. */
+  claims: "prebuildd_claims",
 } as const;
 
 /** Tells all replicas at once that there is something to do. A lost notification costs time only: all loops poll too. */

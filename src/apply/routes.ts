@@ -29,6 +29,7 @@ export function registerApplyRoutes(app: App, context: Context): void {
       bodyLimit: BODY_LIMIT,
       config: { access: { action: "update", of: () => ({ type: "deployment_config" }) } },
       schema: {
+        operationId: "apply",
         summary: "Apply a document of organizations, users and templates, all of it or nothing",
         tags: ["general"],
         body,

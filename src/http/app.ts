@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Context } from "../context.ts";
-import type { Resource, Subject } from "../rbac/access.ts";
+import type { Resource, Subject } from "../rbac/decide.ts";
 import type { Access } from "./authorize.ts";
 
 declare module "fastify" {
@@ -13,6 +13,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Read through `subjectOf` and `targetOf`, which fail when the route's access does not provide them. */
     authorized: { subject: Subject; target: Resource | undefined } | null;
+    /** What the request did was written to the audit log, or it did nothing; see `demandAudit`. */
+    audited: boolean;
   }
 }
 

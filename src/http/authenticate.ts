@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
-import type { Subject } from "../rbac/access.ts";
+import type { Subject } from "../rbac/decide.ts";
 import { isSecretOf } from "../users/tokens/create.ts";
 import { parseToken } from "../users/tokens/format.ts";
 import { findToken, type TokenRow, touchToken } from "../users/tokens/store.ts";

@@ -1,20 +1,31 @@
 import type { FastifyRequest, RouteOptions } from "fastify";
 import { ProblemError } from "../errors.ts";
-import { type Action, can, mayKnowOf, type Resource, type Scope, type Subject, scopeOf } from "../rbac/access.ts";
+import { can, type Resource, type Subject } from "../rbac/decide.ts";
+import type { Action, ResourceType } from "../rbac/policy.ts";
+import { type Visibility, visibleTo } from "../rbac/visibility.ts";
+
+/** Describes a thing of some type that could be in a place. */
+type Place = Parameters<typeof visibleTo>[1];
+/** Decides whether a subject may do something to a resource. */
+type Rule = (subject: Subject, action: Action, resource: Resource) => boolean;
 
 /**
  * Who may call a route.
  * - `public`: everybody, without a token.
- * - `signed-in`: who has a token; for lists, which show what `scopeOfCaller` allows.
+ * - `list`: who may read such things in some organization at least, or everywhere; the list shows those.
  * - otherwise: who may do `action` to the resource that `of` finds for the request. `of` runs before the body is read
  *   and gets the path as it was sent. An action that depends on the body is decided once that has been checked.
  */
 export type Access =
   | "public"
-  | "signed-in"
+  | { readonly list: Place }
   | {
       readonly action: Action | ((request: FastifyRequest) => Action);
       readonly of: (request: FastifyRequest) => Resource | undefined | Promise<Resource | undefined>;
+      /** Decides in place of `can`, where there is more than one way to be allowed. */
+      readonly by?: Rule;
+      /** The thing that a caller who is denied must be able to read to be told so, if not the resource itself. */
+      readonly within?: (resource: Resource) => Resource;
     };
 
 /** Refuses a route that does not say who may call it, so that none can be left open by accident. */
@@ -23,14 +34,43 @@ export function demandAccess(route: RouteOptions): void {
   throw new Error(`the route ${String(route.method)} ${route.url} does not say who may call it: give it config.access`);
 }
 
-function deny(subject: Subject, resource: Resource): never {
-  if (mayKnowOf(subject, resource)) throw new ProblemError("forbidden", "you are not allowed to do this");
-  throw notFound();
-}
-
 /** The answer for what is not there and for what the caller may not know to be there: the two look alike. */
 export function notFound(what = "what you asked for"): ProblemError {
   return new ProblemError("not_found", `${what} does not exist, or you may not see it`);
+}
+
+/** The answer to who may see a thing and not do this to it: names the right that is missing. */
+export function forbidden(action: Action, type: ResourceType): ProblemError {
+  return new ProblemError("forbidden", `you are not allowed to do this: it needs the right ${type}:${action}`);
+}
+
+/**
+ * What decides between "you may not" and "there is no such thing": the thing itself, or for what is only being made the
+ * organization that it would be in. Everybody knows that a deployment has settings, users and lists.
+ */
+function containerOf(resource: Resource): Resource | undefined {
+  if (resource.id !== undefined) return resource;
+  const { organizationId } = resource;
+  return organizationId === undefined ? undefined : { type: "organization", id: organizationId, organizationId };
+}
+
+/**
+ * Refuses unless the subject may do this to the resource.
+ * @throws ProblemError forbidden when the subject may know that the resource exists, otherwise not_found
+ */
+export function demand(
+  subject: Subject,
+  action: Action,
+  resource: Resource,
+  {
+    by = can,
+    within = containerOf,
+  }: { by?: Rule | undefined; within?: ((resource: Resource) => Resource | undefined) | undefined } = {},
+): void {
+  if (by(subject, action, resource)) return;
+  const known = within(resource);
+  if (known !== undefined && !can(subject, "read", known)) throw notFound();
+  throw forbidden(action, resource.type);
 }
 
 /** Decides on a request before its body is read; what depends on the body is left to `authorizeBody`. */
@@ -42,23 +82,25 @@ export async function authorize(
   if (access === "public") return;
   const subject = await authenticate(request);
   request.authorized = { subject, target: undefined };
-  if (access === "signed-in") return;
   // A route without access cannot exist (see demandAccess); were there one, it would be closed.
   if (access === undefined) throw new ProblemError("forbidden", "nobody may call this route");
+  if ("list" in access) {
+    const { everything, organizationIds, ownIn } = visibleTo(subject, access.list);
+    if (everything || organizationIds.length + ownIn.length > 0) return;
+    throw forbidden("read", access.list({ ownerId: subject.userId }).type);
+  }
   const target = await access.of(request);
   if (!target) throw notFound();
-  const action = typeof access.action === "string" ? access.action : "read";
-  if (!can(subject, action, target)) deny(subject, target);
+  if (typeof access.action === "string") demand(subject, access.action, target, access);
+  else demand(subject, "read", target);
   request.authorized.target = target;
 }
 
 /** Decides on what depends on the body of a request, once that is known to be valid. */
 export async function authorizeBody(request: FastifyRequest): Promise<void> {
   const access = request.routeOptions.config.access;
-  if (typeof access !== "object" || typeof access.action === "string") return;
-  const subject = subjectOf(request);
-  const target = targetOf(request);
-  if (!can(subject, access.action(request), target)) deny(subject, target);
+  if (typeof access !== "object" || "list" in access || typeof access.action === "string") return;
+  demand(subjectOf(request), access.action(request), targetOf(request), access);
 }
 
 /** Who sent the request. */
@@ -81,9 +123,9 @@ export function targetIdOf(request: FastifyRequest): string {
   return id;
 }
 
-/** What the caller sees of a list. */
-export function scopeOfCaller(request: FastifyRequest): Scope {
-  return scopeOf(subjectOf(request));
+/** Which things of a type the caller may read; a list shows those and no others. */
+export function visibleToCaller(request: FastifyRequest, of: Place): Visibility {
+  return visibleTo(subjectOf(request), of);
 }
 
 /** A part of the request's path, as it was sent. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { organizationResource } from "../organizations/resource.ts";
 import type { App } from "./app.ts";
 import { VERSION } from "./openapi.ts";
 
@@ -7,8 +8,9 @@ export function registerBuildInfoRoutes(app: App): void {
   app.get(
     "/buildinfo",
     {
-      config: { access: "signed-in" },
+      config: { access: { list: ({ organizationId }) => organizationResource(organizationId) } },
       schema: {
+        operationId: "getBuildInfo",
         summary: "Which version answers",
         tags: ["general"],
         response: { 200: z.object({ version: z.string() }) },

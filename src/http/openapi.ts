@@ -1,4 +1,5 @@
 import swagger from "@fastify/swagger";
+import type { RouteOptions } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import packageJson from "../../package.json" with { type: "json" };
 import type { App } from "./app.ts";
@@ -12,8 +13,17 @@ const FAILURE = {
   content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
 };
 
+/** Refuses a route without a name of its own in the description, by which generated clients call it. */
+function demandName(route: RouteOptions): void {
+  const schema = route.schema as { hide?: boolean; operationId?: string } | undefined;
+  // A HEAD route is made by the framework from a GET route.
+  if (!schema || schema.hide || schema.operationId !== undefined || route.method === "HEAD") return;
+  throw new Error(`the route ${String(route.method)} ${route.url} has no name: give its schema an operationId`);
+}
+
 /** Describes all routes that are added below `app` after this call, and serves the description. */
 export async function registerOpenApi(app: App): Promise<void> {
+  app.addHook("onRoute", demandName);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",

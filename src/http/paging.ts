@@ -19,6 +19,9 @@ export const pageQuery = {
     .default(0),
 };
 
+/** In lists that are bare arrays, how many there are in all; the others say so beside the page, as `count`. */
+export const TOTAL_HEADER = "x-total-count";
+
 /** An id in the path. */
 export const idParams = z.object({ id: z.guid({ error: "must be a UUID" }) });
 

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import type { Context } from "../context.ts";
 import { findOrganization } from "../organizations/store.ts";
-import type { Resource } from "../rbac/access.ts";
+import type { Resource } from "../rbac/decide.ts";
+import { templateResource } from "../templates/resource.ts";
 import { findTemplate } from "../templates/store.ts";
 import { findUser } from "../users/store.ts";
 import { pathPart, subjectOf } from "./authorize.ts";
@@ -21,7 +22,7 @@ export async function findUserInPath(
 /** The template whose id is in a path, as what is protected. */
 export async function templateInPath(context: Context, request: FastifyRequest): Promise<Resource | undefined> {
   const found = await findTemplate(context.pool, pathPart(request, "id"));
-  return found && { type: "template", id: found.id, organizationId: found.organization_id };
+  return found && templateResource({ id: found.id, organizationId: found.organization_id });
 }
 
 /** What an `{organization}` in a path stands for: an id, a name or `default`. */

@@ -80,6 +80,7 @@ export async function buildServer(
   const authenticator = createAuthenticator(context);
   app.addHook("onClose", () => authenticator[Symbol.asyncDispose]());
   app.decorateRequest("authorized", null);
+  app.decorateRequest("audited", false);
 
   async function registerApi(api: App): Promise<void> {
     api.addHook("onRequest", async (request, reply) => {

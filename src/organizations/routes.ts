@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { notFound, scopeOfCaller, targetIdOf } from "../http/authorize.ts";
+import { notFound, targetIdOf, visibleToCaller } from "../http/authorize.ts";
 import { findOrganizationInPath } from "../http/references.ts";
+import { organizationResource } from "./resource.ts";
 import { findOrganization, listOrganizations, type OrganizationRow } from "./store.ts";
 
 const TAGS = ["organizations"];
@@ -24,17 +25,20 @@ function organizationView(row: OrganizationRow): z.infer<typeof organizationSche
 
 /** Adds the routes about organizations. */
 export function registerOrganizationRoutes(app: App, context: Context): void {
+  const visible = ({ organizationId }: { organizationId?: string }) => organizationResource(organizationId);
+
   app.get(
     "/organizations",
     {
-      config: { access: "signed-in" },
+      config: { access: { list: visible } },
       schema: {
+        operationId: "listOrganizations",
         summary: "The organizations that the caller sees",
         tags: TAGS,
         response: { 200: z.array(organizationSchema) },
       },
     },
-    async (request) => (await listOrganizations(context.pool, scopeOfCaller(request))).map(organizationView),
+    async (request) => (await listOrganizations(context.pool, visibleToCaller(request, visible))).map(organizationView),
   );
 
   app.get(
@@ -45,11 +49,12 @@ export function registerOrganizationRoutes(app: App, context: Context): void {
           action: "read",
           of: async (request) => {
             const found = await findOrganizationInPath(context, request);
-            return found && { type: "organization", id: found.id, organizationId: found.id };
+            return found && organizationResource(found.id);
           },
         },
       },
       schema: {
+        operationId: "getOrganization",
         summary: "One organization",
         tags: TAGS,
         params: z.object({ organization: z.string().describe("an id, a name or `default`") }),

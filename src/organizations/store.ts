@@ -1,7 +1,8 @@
 import type pg from "pg";
 import { BEGIN, type Queryable, withTransaction } from "../db/connection.ts";
+import { isVisible, visibilityValues } from "../db/visible.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
-import type { Scope } from "../rbac/access.ts";
+import type { Visibility } from "../rbac/visibility.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
 export type OrganizationRow = {
@@ -30,13 +31,13 @@ export async function findOrganization(db: Queryable, reference: string): Promis
   return rows[0];
 }
 
-/** All organizations that the scope shows, in the order of their names. */
-export async function listOrganizations(db: Queryable, scope: Scope): Promise<OrganizationRow[]> {
+/** All organizations that may be seen, in the order of their names. */
+export async function listOrganizations(db: Queryable, visible: Visibility): Promise<OrganizationRow[]> {
   const { rows } = await db.query<OrganizationRow>(
     `select ${COLUMNS} from organizations o
-      where not o.deleted and ($1 or o.id = any ($2::uuid[]))
+      where not o.deleted and ${isVisible({ id: "o.id", organization: "o.id" })}
       order by lower(o.name)`,
-    [scope.everything, scope.organizationIds],
+    visibilityValues(visible),
   );
   return rows;
 }

@@ -6,7 +6,9 @@ import type { App } from "../http/app.ts";
 import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { templateInPath } from "../http/references.ts";
-import type { Resource } from "../rbac/access.ts";
+import { organizationResource } from "../organizations/resource.ts";
+import type { Resource } from "../rbac/decide.ts";
+import { templateResource } from "../templates/resource.ts";
 import {
   type FoundPreset,
   findPreset,
@@ -54,8 +56,13 @@ function registerSettings(app: App, context: Context): void {
   app.get(
     "/prebuilds/settings",
     {
-      config: { access: "signed-in" },
-      schema: { summary: "What is set for all pools", tags: TAGS, response: { 200: settingsSchema } },
+      config: { access: { list: ({ organizationId }) => organizationResource(organizationId) } },
+      schema: {
+        operationId: "getPrebuildsSettings",
+        summary: "What is set for all pools",
+        tags: TAGS,
+        response: { 200: settingsSchema },
+      },
     },
     () => readSettings(context.pool),
   );
@@ -65,6 +72,7 @@ function registerSettings(app: App, context: Context): void {
     {
       config: { access: { action: "update", of: () => ({ type: "deployment_config" }) } },
       schema: {
+        operationId: "updatePrebuildsSettings",
         summary: "Sets for all pools whether they are paused: nothing is created or deleted then, and claims go on",
         tags: TAGS,
         body: settingsSchema,
@@ -111,7 +119,7 @@ function registerSteering(app: App, context: Context): void {
       `/prebuilds/presets/:id/${verb}`,
       {
         config: { access: { action: "update", of: presetInPath(context) } },
-        schema: { summary, tags: TAGS, params: idParams, response: { 200: poolSchema } },
+        schema: { operationId: `${verb}Pool`, summary, tags: TAGS, params: idParams, response: { 200: poolSchema } },
       },
       async (request) => {
         const { userId, username } = subjectOf(request);
@@ -135,6 +143,7 @@ function registerSchedule(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: presetInPath(context) } },
       schema: {
+        operationId: "previewSchedule",
         summary: "The sizes that a pool will have, and the changes of the clocks meanwhile",
         tags: TAGS,
         params: idParams,
@@ -157,6 +166,7 @@ function registerInvalidation(app: App, context: Context): void {
     {
       config: { access: { action: "update", of: (request) => templateInPath(context, request) } },
       schema: {
+        operationId: "invalidatePrebuilds",
         summary: "Makes all prebuilds of a template's active version expire now, so that they are replaced",
         tags: TAGS,
         params: idParams,
@@ -178,7 +188,7 @@ function registerInvalidation(app: App, context: Context): void {
 function presetInPath({ pool }: Context) {
   return async (request: FastifyRequest): Promise<Resource | undefined> => {
     const preset = await findPreset(pool, pathPart(request, "id"));
-    return preset && { type: "template", id: preset.id, organizationId: preset.organizationId };
+    return preset && templateResource({ id: preset.id, organizationId: preset.organizationId });
   };
 }
 

@@ -2,11 +2,13 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { notFound, pathPart, scopeOfCaller, targetIdOf } from "../http/authorize.ts";
+import { notFound, pathPart, targetIdOf, visibleToCaller } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { findOrganizationInPath, templateInPath } from "../http/references.ts";
-import type { Resource } from "../rbac/access.ts";
+import { organizationResource } from "../organizations/resource.ts";
+import type { Resource } from "../rbac/decide.ts";
 import { readDeclaredParameters } from "./parameter-store.ts";
+import { templateResource } from "./resource.ts";
 import { findTemplate, findTemplateByName, findTemplateVersion, listPresets, listTemplates } from "./store.ts";
 import {
   parameterSchema,
@@ -25,24 +27,24 @@ const organizationParams = z.object({ organization: z.string().describe("an id, 
 export function registerTemplateRoutes(app: App, context: Context): void {
   const { pool } = context;
 
-  const templateResource = (row: { id: string; organization_id: string } | undefined): Resource | undefined =>
-    row && { type: "template", id: row.id, organizationId: row.organization_id };
+  const resourceOf = (row: { id: string; organization_id: string } | undefined): Resource | undefined =>
+    row && templateResource({ id: row.id, organizationId: row.organization_id });
 
   const byId = (request: FastifyRequest) => templateInPath(context, request);
 
   // A version is as visible as its template; the resource's id is the version's, which is what the routes need.
   const byVersion = async (request: FastifyRequest) =>
-    templateResource(await findTemplateVersion(pool, pathPart(request, "id")));
+    resourceOf(await findTemplateVersion(pool, pathPart(request, "id")));
 
   const ofOrganization = async (request: FastifyRequest): Promise<Resource | undefined> => {
     const found = await findOrganizationInPath(context, request);
-    return found && { type: "organization", id: found.id, organizationId: found.id };
+    return found && organizationResource(found.id);
   };
 
   const byName = async (request: FastifyRequest) => {
     const organization = await findOrganizationInPath(context, request);
     if (!organization) return undefined;
-    return templateResource(await findTemplateByName(pool, organization.id, pathPart(request, "name")));
+    return resourceOf(await findTemplateByName(pool, organization.id, pathPart(request, "name")));
   };
 
   const answerTemplate = async (request: FastifyRequest) => {
@@ -54,17 +56,28 @@ export function registerTemplateRoutes(app: App, context: Context): void {
   app.get(
     "/templates",
     {
-      config: { access: "signed-in" },
-      schema: { summary: "The templates that the caller sees", tags: TAGS, response: { 200: z.array(templateSchema) } },
+      config: { access: { list: templateResource } },
+      schema: {
+        operationId: "listTemplates",
+        summary: "The templates that the caller sees",
+        tags: TAGS,
+        response: { 200: z.array(templateSchema) },
+      },
     },
-    async (request) => (await listTemplates(pool, scopeOfCaller(request))).map(templateView),
+    async (request) => (await listTemplates(pool, visibleToCaller(request, templateResource))).map(templateView),
   );
 
   app.get(
     "/templates/:id",
     {
       config: { access: { action: "read", of: byId } },
-      schema: { summary: "One template", tags: TAGS, params: idParams, response: { 200: templateSchema } },
+      schema: {
+        operationId: "getTemplate",
+        summary: "One template",
+        tags: TAGS,
+        params: idParams,
+        response: { 200: templateSchema },
+      },
     },
     answerTemplate,
   );
@@ -74,6 +87,7 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: ofOrganization } },
       schema: {
+        operationId: "listOrganizationTemplates",
         summary: "The templates of an organization",
         tags: TAGS,
         params: organizationParams,
@@ -82,7 +96,9 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const organizationId = targetIdOf(request);
-      return (await listTemplates(pool, scopeOfCaller(request), { organizationId })).map(templateView);
+      return (await listTemplates(pool, visibleToCaller(request, templateResource), { organizationId })).map(
+        templateView,
+      );
     },
   );
 
@@ -91,6 +107,7 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: byName } },
       schema: {
+        operationId: "getTemplateByName",
         summary: "One template, by its name",
         tags: TAGS,
         params: organizationParams.extend({ name: z.string() }),
@@ -105,6 +122,7 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: byVersion } },
       schema: {
+        operationId: "getTemplateVersion",
         summary: "One template version",
         tags: TAGS,
         params: idParams,
@@ -123,6 +141,7 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: byVersion } },
       schema: {
+        operationId: "listPresets",
         summary: "The presets of a template version",
         tags: TAGS,
         params: idParams,
@@ -137,6 +156,7 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: byVersion } },
       schema: {
+        operationId: "listParameters",
         summary: "The parameters that a template version declares; one that declares none takes any",
         tags: TAGS,
         params: idParams,

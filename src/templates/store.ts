@@ -1,5 +1,6 @@
 import type { Queryable } from "../db/connection.ts";
-import type { Scope } from "../rbac/access.ts";
+import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
+import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
 import type { PresetRow, TemplateRow, TemplateVersionRow } from "./view.ts";
 
@@ -14,16 +15,17 @@ const TEMPLATES = `
   left join template_versions v on v.id = t.active_version_id
   where not t.deleted`;
 
-/** The templates that the scope shows, of all organizations or of one, in the order of their names. */
+/** The templates that may be seen, of all organizations or of one, in the order of their names. */
 export async function listTemplates(
   db: Queryable,
-  scope: Scope,
+  visible: Visibility,
   filter: { readonly organizationId?: string } = {},
 ): Promise<TemplateRow[]> {
   const { rows } = await db.query<TemplateRow>(
-    `${TEMPLATES} and ($1 or t.organization_id = any ($2::uuid[])) and ($3::uuid is null or t.organization_id = $3)
+    `${TEMPLATES} and ${isVisible({ id: "t.id", organization: "t.organization_id" })}
+      and ($${VISIBILITY_PARAMETERS + 1}::uuid is null or t.organization_id = $${VISIBILITY_PARAMETERS + 1})
       order by lower(o.name), lower(t.name)`,
-    [scope.everything, scope.organizationIds, filter.organizationId ?? null],
+    [...visibilityValues(visible), filter.organizationId ?? null],
   );
   return rows;
 }

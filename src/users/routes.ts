@@ -2,10 +2,11 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { notFound, scopeOfCaller, targetIdOf, targetOf } from "../http/authorize.ts";
+import { notFound, subjectOf, targetIdOf, targetOf, visibleToCaller } from "../http/authorize.ts";
 import { flag, pageQuery } from "../http/paging.ts";
 import { findUserInPath } from "../http/references.ts";
-import type { Resource, ResourceType } from "../rbac/access.ts";
+import type { Resource } from "../rbac/decide.ts";
+import { userResource } from "./resource.ts";
 import { findUser, listUsers } from "./store.ts";
 import { createToken } from "./tokens/create.ts";
 import { userSchema, userView } from "./view.ts";
@@ -27,17 +28,28 @@ const tokenBody = z.strictObject({
 
 /** Adds the routes about users and their tokens. */
 export function registerUserRoutes(app: App, context: Context): void {
-  const owned = (type: ResourceType) => async (request: FastifyRequest) => {
+  const inPath = async (request: FastifyRequest) => {
     const user = await findUserInPath(context, request);
-    return user && ({ type, id: user.id, ownerId: user.id } satisfies Resource);
+    return user && userResource(user.id);
+  };
+  const tokenOf = async (request: FastifyRequest): Promise<Resource | undefined> => {
+    const user = await findUserInPath(context, request);
+    return user && { type: "api_key", ownerId: user.id };
   };
   const params = z.object({ user: z.string().describe("an id, a username or `me`") });
 
   app.get(
     "/users",
     {
-      config: { access: "signed-in" },
+      // Who is a member of nothing has nobody to look at; one's own user is at /users/me.
+      config: {
+        access: {
+          action: "read",
+          of: (request) => ({ type: "organization_member", anyOrganization: true, ownerId: subjectOf(request).userId }),
+        },
+      },
       schema: {
+        operationId: "listUsers",
         summary: "The users that the caller sees",
         tags: TAGS,
         querystring: z.object({ ...pageQuery, include_system: flag }),
@@ -46,7 +58,11 @@ export function registerUserRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { limit, offset, include_system: includeSystem } = request.query;
-      const page = await listUsers(context.pool, scopeOfCaller(request), { limit, offset, includeSystem });
+      const page = await listUsers(
+        context.pool,
+        visibleToCaller(request, ({ ownerId }) => userResource(ownerId)),
+        { limit, offset, includeSystem },
+      );
       return { users: page.users.map(userView), count: page.count };
     },
   );
@@ -54,8 +70,8 @@ export function registerUserRoutes(app: App, context: Context): void {
   app.get(
     "/users/:user",
     {
-      config: { access: { action: "read", of: owned("user") } },
-      schema: { summary: "One user", tags: TAGS, params, response: { 200: userSchema } },
+      config: { access: { action: "read", of: inPath } },
+      schema: { operationId: "getUser", summary: "One user", tags: TAGS, params, response: { 200: userSchema } },
     },
     async (request) => {
       const user = await findUser(context.pool, targetIdOf(request));
@@ -67,8 +83,9 @@ export function registerUserRoutes(app: App, context: Context): void {
   app.post(
     "/users/:user/keys/tokens",
     {
-      config: { access: { action: "create", of: owned("api_key") } },
+      config: { access: { action: "create", of: tokenOf, within: ({ ownerId }) => userResource(ownerId as string) } },
       schema: {
+        operationId: "createToken",
         summary: "Makes a token; the answer is the only time that it can be read",
         description: "A token that is revoked, or whose user is suspended, is refused everywhere within five seconds.",
         tags: TAGS,

@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { addMember, ensureDefaultOrganization } from "../organizations/store.ts";
-import type { Scope } from "../rbac/access.ts";
+import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
 
 export type UserRow = {
@@ -36,21 +36,22 @@ export async function findUser(db: Queryable, reference: string): Promise<UserRo
   return rows[0];
 }
 
-/** One page of the users that the scope shows, in the order of their usernames, and how many there are in all. */
+/** One page of the users that may be seen, in the order of their usernames, and how many there are in all. */
 export async function listUsers(
   db: Queryable,
-  scope: Scope,
+  visible: Visibility,
   page: { readonly limit: number; readonly offset: number; readonly includeSystem: boolean },
 ): Promise<{ users: UserRow[]; count: number }> {
   const { rows } = await db.query<UserRow & { total: number }>(
     `with matching as (
-        select * from users where not deleted and ($1 or id = $2) and ($3 or not is_system)),
+        select * from users where not deleted and ($1 or id = $2) and ($3 or not is_system)
+          and ($6::text[] is null or id::text = any ($6))),
       page as (
         select ${COLUMNS} from matching u order by lower(u.username) limit $4 offset $5)
       select total.count as total, page.* from (select count(*)::int as count from matching) total
       left join page on true
       order by lower(page.username)`,
-    [scope.everything, scope.userId, page.includeSystem, page.limit, page.offset],
+    [visible.everything, visible.own ? visible.userId : null, page.includeSystem, page.limit, page.offset, visible.ids],
   );
   return { users: rows.filter((row) => row.id !== null), count: rows[0]?.total ?? 0 };
 }

@@ -5,7 +5,7 @@ import type { App } from "../http/app.ts";
 import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams, pageQuery } from "../http/paging.ts";
 import { cancelBuild, queueBuild } from "./builds.ts";
-import { workspaceResource } from "./routes.ts";
+import { mayBuild, mayOnWorkspace, type WorkspaceOwnership, workspaceResource } from "./rights.ts";
 import { type BuildView, buildSchema, createBuildBody, logLineSchema } from "./schema.ts";
 import { findBuild, findOwnership, findOwnershipByBuild, listBuilds, listLogLines } from "./store.ts";
 import { buildView } from "./view.ts";
@@ -18,11 +18,12 @@ const MAX_LOG_LINES = 10_000;
 export function registerBuildRoutes(app: App, context: Context): void {
   const { pool } = context;
 
-  const workspace = async (request: FastifyRequest) =>
-    workspaceResource(await findOwnership(pool, pathPart(request, "id")));
+  const workspace = async (request: FastifyRequest) => resourceOf(await findOwnership(pool, pathPart(request, "id")));
   // What may be done with a build is what may be done with its workspace.
   const workspaceOfBuild = async (request: FastifyRequest) =>
-    workspaceResource(await findOwnershipByBuild(pool, pathPart(request, "id")));
+    resourceOf(await findOwnershipByBuild(pool, pathPart(request, "id")));
+
+  const resourceOf = (row: WorkspaceOwnership | undefined) => row && workspaceResource(row);
 
   async function answerBuild(id: string): Promise<BuildView> {
     const build = await findBuild(pool, id);
@@ -35,6 +36,7 @@ export function registerBuildRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: workspace } },
       schema: {
+        operationId: "listBuilds",
         summary: "The builds of a workspace, the newest first",
         tags: TAGS,
         params: idParams,
@@ -49,9 +51,14 @@ export function registerBuildRoutes(app: App, context: Context): void {
     "/workspaces/:id/builds",
     {
       config: {
-        access: { action: ({ body }) => (body as z.infer<typeof createBuildBody>).transition, of: workspace },
+        access: {
+          action: ({ body }) => (body as z.infer<typeof createBuildBody>).transition,
+          of: workspace,
+          by: mayBuild,
+        },
       },
       schema: {
+        operationId: "createBuild",
         summary: "Starts, stops or deletes a workspace",
         tags: TAGS,
         params: idParams,
@@ -74,7 +81,13 @@ export function registerBuildRoutes(app: App, context: Context): void {
     "/workspacebuilds/:id",
     {
       config: { access: { action: "read", of: workspaceOfBuild } },
-      schema: { summary: "One build", tags: TAGS, params: idParams, response: { 200: buildSchema } },
+      schema: {
+        operationId: "getBuild",
+        summary: "One build",
+        tags: TAGS,
+        params: idParams,
+        response: { 200: buildSchema },
+      },
     },
     (request) => answerBuild(request.params.id),
   );
@@ -84,6 +97,7 @@ export function registerBuildRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: workspaceOfBuild } },
       schema: {
+        operationId: "listLogLines",
         summary: "The log of a build, the oldest line first",
         tags: TAGS,
         params: idParams,
@@ -104,8 +118,9 @@ export function registerBuildRoutes(app: App, context: Context): void {
   app.patch(
     "/workspacebuilds/:id/cancel",
     {
-      config: { access: { action: "update", of: workspaceOfBuild } },
+      config: { access: { action: "update", of: workspaceOfBuild, by: mayOnWorkspace } },
       schema: {
+        operationId: "cancelBuild",
         summary: "Cancels a build",
         tags: TAGS,
         params: idParams,

@@ -6,6 +6,8 @@ import type { JobStatus, Transition } from "../vocabulary.ts";
 export type LockedWorkspace = {
   readonly ownerId: string;
   readonly latestJobStatus: JobStatus | null;
+  /** It was claimed in SQL, and its claim build is still to be added. */
+  readonly claimUnfinished: boolean;
 };
 
 /** Locks a workspace that is not deleted. */
@@ -14,7 +16,11 @@ export async function lockWorkspace(client: pg.PoolClient, workspaceId: string):
     "select owner_id, latest_job_status from workspaces where id = $1 and not deleted for no key update",
     [workspaceId],
   );
-  return rows[0] && { ownerId: rows[0].owner_id, latestJobStatus: rows[0].latest_job_status };
+  const [row] = rows;
+  if (!row) return undefined;
+  // Only a statement that begins when the lock is there sees a claim that was committed while it was waited for.
+  const { rowCount } = await client.query("select from unfinished_claims where workspace_id = $1", [workspaceId]);
+  return { ownerId: row.owner_id, latestJobStatus: row.latest_job_status, claimUnfinished: rowCount === 1 };
 }
 
 /** Adds a build with the version and parameters of the workspace's latest one. */

@@ -10,6 +10,7 @@ import { cancelJob, insertBuild, lockWorkspace } from "./builds-store.ts";
 /**
  * Queues a start, stop or delete of a workspace.
  * @throws ProblemError not_found when there is no such workspace, conflict while another build of it is under way
+ * or its claim is not finished
  */
 export async function queueBuild(
   context: Context,
@@ -21,6 +22,9 @@ export async function queueBuild(
     if (!workspace) throw new ProblemError("not_found", "there is no such workspace");
     if (workspace.latestJobStatus && ["pending", "running", "canceling"].includes(workspace.latestJobStatus)) {
       throw new ProblemError("conflict", "another build of this workspace is under way; wait for it or cancel it");
+    }
+    if (workspace.claimUnfinished) {
+      throw new ProblemError("conflict", "this workspace has just been claimed and is being handed over; try again soon");
     }
     const stage = workspace.ownerId === PREBUILDS_SYSTEM_USER_ID ? "create" : "none";
     await insertBuild(client, { ...build, ...ids, stage, now: context.clock.now() });

@@ -3,16 +3,17 @@ import { z } from "zod";
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
-import { notFound, pathPart, scopeOfCaller, subjectOf, targetIdOf, targetOf } from "../http/authorize.ts";
+import { notFound, pathPart, subjectOf, targetIdOf, targetOf, visibleToCaller } from "../http/authorize.ts";
 import { flag, idParams, pageQuery } from "../http/paging.ts";
 import { findOrganizationInPath, findUserInPath } from "../http/references.ts";
 import { isMember } from "../organizations/store.ts";
-import type { Resource } from "../rbac/access.ts";
+import type { Resource } from "../rbac/decide.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { createWorkspace } from "./create.ts";
+import { type WorkspaceOwnership, workspaceResource } from "./rights.ts";
 import { buildStatusSchema, createWorkspaceBody, type WorkspaceView, workspaceSchema } from "./schema.ts";
 import { filterOf } from "./search.ts";
-import { findOwnership, findOwnershipByName, findWorkspace, listWorkspaces, type WorkspaceOwnership } from "./store.ts";
+import { findOwnership, findOwnershipByName, findWorkspace, listWorkspaces } from "./store.ts";
 import { workspaceView } from "./view.ts";
 
 const TAGS = ["workspaces"];
@@ -33,9 +34,18 @@ const waitQuery = z.object({
 /** The answer to a request that is not worth going on with, because its caller has gone or the daemon stops. */
 const givenUp = () => new ProblemError("unavailable", "the request was given up; no workspace was created");
 
-/** Turns whom a workspace belongs to into what access is decided on. */
-export function workspaceResource(row: WorkspaceOwnership | undefined): Resource | undefined {
-  return row && { type: "workspace", id: row.id, organizationId: row.organization_id, ownerId: row.owner_id };
+/** A workspace that could be there. */
+const awake = (place: Pick<Resource, "organizationId" | "ownerId">): Resource => ({ type: "workspace", ...place });
+const dormant = (place: Pick<Resource, "organizationId" | "ownerId">): Resource => ({
+  type: "workspace_dormant",
+  ...place,
+});
+
+/** Whose a new workspace is to be; that must be a person. */
+function personIn({ organizationId, ownerId }: Resource): { organizationId: string; ownerId: string } {
+  if (!organizationId || !ownerId) throw new Error("the route's resource has no organization or no owner");
+  if (ownerId !== PREBUILDS_SYSTEM_USER_ID) return { organizationId, ownerId };
+  throw new ProblemError("forbidden", "the prebuilds user's workspaces come from the pools; claim one of them instead");
 }
 
 /** Adds the routes about workspaces. */
@@ -46,36 +56,25 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort(givenUp()));
 
-  const byId = async (request: FastifyRequest) => workspaceResource(await findOwnership(pool, pathPart(request, "id")));
+  const resourceOf = (row: WorkspaceOwnership | undefined) => row && workspaceResource(row);
+
+  const byId = async (request: FastifyRequest) => resourceOf(await findOwnership(pool, pathPart(request, "id")));
 
   const byName = async (request: FastifyRequest) => {
     const owner = await findUserInPath(context, request);
-    return owner && workspaceResource(await findOwnershipByName(pool, owner.id, pathPart(request, "name")));
+    return owner && resourceOf(await findOwnershipByName(pool, owner.id, pathPart(request, "name")));
   };
 
+  /** A workspace to be, of somebody who is a member of the organization; who is not cannot have one there. */
   const ofMember = async (request: FastifyRequest): Promise<Resource | undefined> => {
     const organization = await findOrganizationInPath(context, request);
     const owner = organization && (await findUserInPath(context, request));
-    return owner && { type: "workspace", organizationId: organization.id, ownerId: owner.id };
-  };
-
-  /** The future owner, who must be a member of the organization and a person. */
-  async function memberOf(request: FastifyRequest): Promise<{ organizationId: string; ownerId: string }> {
-    const { organizationId, ownerId } = targetOf(request);
-    if (!organizationId || !ownerId) throw new Error("the route's resource has no organization or no owner");
-    if (ownerId === PREBUILDS_SYSTEM_USER_ID) {
-      throw new ProblemError(
-        "forbidden",
-        "the prebuilds user's workspaces come from the pools; claim one of them instead",
-      );
-    }
+    if (!owner) return undefined;
     const { userId, memberships } = subjectOf(request);
-    const known = ownerId === userId && memberships.some(({ id }) => id === organizationId);
-    if (!known && !(await isMember(pool, organizationId, ownerId))) {
-      throw new ProblemError("not_found", "the user is not a member of the organization");
-    }
-    return { organizationId, ownerId };
-  }
+    const known = owner.id === userId && memberships.some(({ id }) => id === organization.id);
+    if (!known && !(await isMember(pool, organization.id, owner.id))) return undefined;
+    return { type: "workspace", organizationId: organization.id, ownerId: owner.id };
+  };
 
   async function answerWorkspace(id: string, options: { includeDeleted: boolean }): Promise<WorkspaceView> {
     const found = await findWorkspace(pool, id);
@@ -88,6 +87,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "create", of: ofMember } },
       schema: {
+        operationId: "createWorkspace",
         summary: "Gives a member a workspace: a prebuild, claimed, or else a new one, built",
         tags: TAGS,
         params: z.object({
@@ -106,7 +106,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { body } = request;
-      const { organizationId, ownerId } = await memberOf(request);
+      const { organizationId, ownerId } = personIn(targetOf(request));
       const gone = new AbortController();
       reply.raw.once("close", () => gone.abort(givenUp()));
       const outcome = await createWorkspace(context, {
@@ -137,8 +137,9 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
   app.get(
     "/workspaces",
     {
-      config: { access: "signed-in" },
+      config: { access: { list: awake } },
       schema: {
+        operationId: "listWorkspaces",
         summary: "The workspaces that the caller sees",
         tags: TAGS,
         querystring: z.object({
@@ -155,8 +156,9 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { limit, offset, ...query } = request.query;
+      const visible = { awake: visibleToCaller(request, awake), dormant: visibleToCaller(request, dormant) };
       const filter = filterOf(query, subjectOf(request));
-      const page = await listWorkspaces(pool, scopeOfCaller(request), filter, { limit, offset });
+      const page = await listWorkspaces(pool, visible, filter, { limit, offset });
       return {
         workspaces: page.workspaces.map(({ workspace, latestBuild }) => workspaceView(workspace, latestBuild)),
         count: page.count,
@@ -169,6 +171,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: byId } },
       schema: {
+        operationId: "getWorkspace",
         summary: "One workspace",
         tags: TAGS,
         params: idParams,
@@ -184,6 +187,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
     {
       config: { access: { action: "read", of: byName } },
       schema: {
+        operationId: "getWorkspaceByName",
         summary: "One workspace, by its owner and name",
         tags: TAGS,
         params: z.object({ user: z.string(), name: z.string() }),

@@ -1,16 +1,11 @@
 import type { Queryable } from "../db/connection.ts";
-import type { Scope } from "../rbac/access.ts";
+import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
+import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
+import type { WorkspaceOwnership } from "./rights.ts";
 import type { LogLineView } from "./schema.ts";
 import type { WorkspaceFilter } from "./search.ts";
 import { type BuildRow, buildsWithStatus, type WorkspaceRow } from "./view.ts";
-
-/** Whom a workspace belongs to: what decides who may work on it. */
-export type WorkspaceOwnership = {
-  readonly id: string;
-  readonly owner_id: string;
-  readonly organization_id: string;
-};
 
 const WORKSPACE_COLUMNS = `
   w.id, w.created_at, w.updated_at, w.owner_id, u.username as owner_name, w.organization_id,
@@ -75,6 +70,13 @@ const BUILDS = `
   join users i on i.id = b.initiator_id
   join template_versions v on v.id = b.template_version_id`;
 
+const COLUMNS = { id: "w.id", organization: "w.organization_id", owner: "w.owner_id" };
+const IS_VISIBLE = isVisible(COLUMNS);
+const IS_VISIBLE_DORMANT = isVisible(COLUMNS, 1 + VISIBILITY_PARAMETERS);
+
+/** Which workspaces may be seen; dormant ones are things of another type. */
+export type VisibleWorkspaces = { readonly awake: Visibility; readonly dormant: Visibility };
+
 type WorkspaceWithBuild = { readonly workspace: WorkspaceRow; readonly latestBuild: BuildRow | null };
 
 function split(row: WorkspaceRow & Readonly<Record<string, unknown>>): WorkspaceWithBuild {
@@ -97,7 +99,7 @@ export async function findWorkspace(db: Queryable, id: string): Promise<Workspac
 export async function findOwnership(db: Queryable, id: string): Promise<WorkspaceOwnership | undefined> {
   if (!isUuid(id)) return undefined;
   const { rows } = await db.query<WorkspaceOwnership>(
-    "select id, owner_id, organization_id from workspaces where id = $1",
+    "select id, owner_id, organization_id, dormant_at is not null as dormant from workspaces where id = $1",
     [id],
   );
   return rows[0];
@@ -110,7 +112,7 @@ export async function findOwnershipByName(
   name: string,
 ): Promise<WorkspaceOwnership | undefined> {
   const { rows } = await db.query<WorkspaceOwnership>(
-    `select id, owner_id, organization_id from workspaces
+    `select id, owner_id, organization_id, dormant_at is not null as dormant from workspaces
       where owner_id = $1 and lower(name) = lower($2) and not deleted`,
     [ownerId, name],
   );
@@ -121,17 +123,17 @@ export async function findOwnershipByName(
 export async function findOwnershipByBuild(db: Queryable, buildId: string): Promise<WorkspaceOwnership | undefined> {
   if (!isUuid(buildId)) return undefined;
   const { rows } = await db.query<WorkspaceOwnership>(
-    `select w.id, w.owner_id, w.organization_id
+    `select w.id, w.owner_id, w.organization_id, w.dormant_at is not null as dormant
       from workspace_builds b join workspaces w on w.id = b.workspace_id where b.id = $1`,
     [buildId],
   );
   return rows[0];
 }
 
-/** One page of the workspaces that the scope shows, by owner and name, and how many there are in all. */
+/** One page of the workspaces that may be seen, dormant ones or not, by owner and name, and how many there are in all. */
 export async function listWorkspaces(
   db: Queryable,
-  scope: Scope,
+  visible: VisibleWorkspaces,
   filter: WorkspaceFilter,
   page: { readonly limit: number; readonly offset: number },
 ): Promise<{ workspaces: WorkspaceWithBuild[]; count: number }> {
@@ -141,15 +143,15 @@ export async function listWorkspaces(
         select w.id, lower(u.username) as owner_key, lower(w.name) as name_key
         from workspaces w ${WORKSPACE_JOINS}
         where not w.deleted
-          and ($1 or (w.owner_id = $2 and w.organization_id = any ($3::uuid[])))
-          and ($4::text is null or lower(u.username) = lower($4))
-          and ($5::text is null or position(lower($5) in lower(w.name)) > 0)
-          and ($6::text is null or lower(t.name) = lower($6))
-          and ($7::text is null or lower(o.name) = lower($7))
-          and ($8::text[] is null
-            or (w.latest_transition, w.latest_job_status) in (select * from unnest($8::text[], $9::text[])))),
+          and (case when w.dormant_at is null then ${IS_VISIBLE} else ${IS_VISIBLE_DORMANT} end)
+          and ($11::text is null or lower(u.username) = lower($11))
+          and ($12::text is null or position(lower($12) in lower(w.name)) > 0)
+          and ($13::text is null or lower(t.name) = lower($13))
+          and ($14::text is null or lower(o.name) = lower($14))
+          and ($15::text[] is null
+            or (w.latest_transition, w.latest_job_status) in (select * from unnest($15::text[], $16::text[])))),
       page as (
-        select * from matching order by owner_key, name_key, id limit $10 offset $11)
+        select * from matching order by owner_key, name_key, id limit $17 offset $18)
       select total.count as total, shown.*
       from (select count(*)::int as count from matching) total
       left join (
@@ -157,9 +159,8 @@ export async function listWorkspaces(
         from page join workspaces w on w.id = page.id ${WORKSPACE_JOINS} ${LATEST_BUILD}) shown on true
       order by shown.owner_key, shown.name_key, shown.id`,
     [
-      scope.everything,
-      scope.userId,
-      scope.organizationIds,
+      ...visibilityValues(visible.awake),
+      ...visibilityValues(visible.dormant),
       filter.owner ?? null,
       filter.name ?? null,
       filter.template ?? null,

@@ -21,10 +21,11 @@ async function givenHardLimit(server: TestServer): Promise<void> {
 }
 
 describe("the settings of all pools", () => {
-  it("191b can be read by everybody, and nothing is paused before anybody has said so", async (t) => {
+  it("191b can be read by every member, and nothing is paused before anybody has said so", async (t) => {
     const server = await startTestServer(t);
-    const answer = await server.send("GET", SETTINGS, { as: server.nobody });
+    const answer = await server.send("GET", SETTINGS, { as: server.bob });
     assert.deepEqual([answer.statusCode, answer.json()], [200, { reconciliation_paused: false }]);
+    assert.equal((await server.send("GET", SETTINGS, { as: server.nobody })).statusCode, 403);
   });
 
   it("191 are set by who runs the deployment, can be read again, say who paused, and wake the pools", async (t) => {

@@ -23,6 +23,8 @@ export type TestServer = {
   readonly context: Context;
   readonly pool: pg.Pool;
   readonly defaultOrganizationId: string;
+  /** The organization `other`. */
+  readonly otherOrganizationId: string;
   /** A site owner. */
   readonly admin: TestUser;
   /** A member of the default organization. */
@@ -95,6 +97,7 @@ export async function startTestServer(
     context,
     pool,
     defaultOrganizationId: organization.id,
+    otherOrganizationId: other.id,
     admin,
     alice,
     bob,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { addMember } from "../../src/organizations/store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { buildsWithStatus } from "../../src/workspaces/view.ts";
 import { countStatements, startTestServer, type TestServer, type TestUser } from "./server.ts";
@@ -104,13 +105,15 @@ test("a member makes workspaces for themselves only, and only where they are a m
   const server = await startTestServer(t);
   const template = await givenTemplate(server);
   const json = { name: "dev", template_id: template.id };
-  for (const [organization, user] of [
-    ["default", "admin"],
-    ["other", "me"],
-    ["nowhere", "me"],
-  ]) {
+  for (const [organization, user, status] of [
+    ["default", "admin", 403],
+    ["default", "bob", 404],
+    ["default", "nobody-at-all", 404],
+    ["other", "me", 404],
+    ["nowhere", "me", 404],
+  ] as const) {
     const path = `/api/v2/organizations/${organization}/members/${user}/workspaces`;
-    assert.equal((await ask(server, server.alice, json, path)).statusCode, 404, path);
+    assert.equal((await ask(server, server.alice, json, path)).statusCode, status, path);
   }
   // A template of another organization is not reached by going through one's own.
   const through = await ask(server, server.bob, json, "/api/v2/organizations/other/members/me/workspaces");
@@ -136,6 +139,7 @@ test("workspaces left in an organization that one has left are no longer shown",
   const server = await startTestServer(t);
   const template = await givenTemplate(server);
   await givenWorkspace(server, { ownerId: server.nobody.id, name: "left", template });
+  await addMember(server.pool, { organizationId: server.otherOrganizationId, userId: server.nobody.id });
   assert.deepEqual(await names(server, server.nobody, ""), []);
 });
 

@@ -43,6 +43,7 @@ export const provisionerJobs = pgTable(
   },
   (t) => [
     index("provisioner_jobs_unfinished").on(t.createdAt).where(sql`${t.completedAt} is null`),
+    index("provisioner_jobs_created_at").on(t.createdAt, t.id),
     check("provisioner_jobs_type_known", sql`${t.type} in ('workspace_build')`),
   ],
 );

@@ -57,6 +57,10 @@ export const apiKeys = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     lastUsed: instant("last_used"),
     expiresAt: instant("expires_at"),
+    /** What the token may be used for: `all`, `type:action` or `type:*`. */
+    scopes: text("scopes").array().notNull().default(sql`'{all}'::text[]`),
+    /** What it may be used on: `type:id`, `type:*` or `*:*`. */
+    allowList: text("allow_list").array().notNull().default(sql`'{*:*}'::text[]`),
   },
   (t) => [index("api_keys_user_id").on(t.userId)],
 );

@@ -85,6 +85,36 @@ export const workspaces = pgTable(
   ],
 );
 
+/** Claims made in SQL whose build the daemon has yet to add; each is here until it has (see `claim_prebuild`). */
+export const unfinishedClaims = pgTable("unfinished_claims", {
+  workspaceId: uuid("workspace_id")
+    .primaryKey()
+    .references(() => workspaces.id, { onDelete: "cascade" }),
+  claimedAt: instant("claimed_at").notNull().defaultNow(),
+});
+
+/**
+ * Requests for a workspace that carried an idempotency key, with what they got. There are no foreign keys: a row lives
+ * for a day only, and each key would cost the claim a look-up.
+ */
+export const workspaceRequests = pgTable(
+  "workspace_requests",
+  {
+    userId: uuid("user_id").notNull(),
+    idempotencyKey: text("idempotency_key").notNull(),
+    /** SHA-256 of what was asked for; the same key with another request is refused. */
+    requestHash: bytea("request_hash").notNull(),
+    workspaceId: uuid("workspace_id").notNull(),
+    /** Why none was claimed; null when one was. */
+    missReason: text("miss_reason"),
+    createdAt: instant("created_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ name: "workspace_requests_pkey", columns: [t.userId, t.idempotencyKey] }),
+    index("workspace_requests_created_at").on(t.createdAt),
+  ],
+);
+
 export const workspaceBuilds = pgTable(
   "workspace_builds",
   {

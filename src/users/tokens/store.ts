@@ -1,5 +1,6 @@
 import type { Queryable } from "../../db/connection.ts";
-import type { Membership, Subject } from "../../rbac/access.ts";
+import type { Subject } from "../../rbac/decide.ts";
+import { type StoredSubject, subjectFrom } from "../../rbac/subject.ts";
 
 /** A token as stored, and the user it belongs to with everything that decides what that user may do. */
 export type TokenRow = {
@@ -10,7 +11,7 @@ export type TokenRow = {
   readonly subject: Subject;
 };
 
-/** Finds a token by its id, with its user; tokens of deleted and of system users are not found. */
+/** Finds a token by its id, with its user; those of users that nobody can act as any more are not found. */
 export async function findToken(db: Queryable, id: string): Promise<TokenRow | undefined> {
   const { rows } = await db.query<{
     hashed_secret: Buffer;
@@ -20,34 +21,39 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
     username: string;
     status: TokenRow["status"];
     rbac_roles: string[];
-    memberships: Membership[];
+    memberships: StoredSubject["memberships"];
+    group_ids: string[];
+    scopes: string[];
+    allow_list: string[];
   }>(
-    `select k.hashed_secret, k.expires_at, k.last_used, u.id as user_id, u.username, u.status, u.rbac_roles,
+    `select k.hashed_secret, k.expires_at, k.last_used, u.id as user_id, u.username, u.status, u.rbac_roles, k.scopes,
+        k.allow_list, array(select g.group_id::text from group_members g where g.user_id = u.id) as group_ids,
         coalesce((
           select json_agg(json_build_object('id', o.id, 'name', o.name, 'isDefault', o.is_default, 'roles', m.roles))
           from organization_members m
           join organizations o on o.id = m.organization_id and not o.deleted
           where m.user_id = u.id), '[]') as memberships
       from api_keys k
-      join users u on u.id = k.user_id and not u.deleted and not u.is_system
+      join users u on u.id = k.user_id and not u.deleted and not u.is_system and u.login_type <> 'none'
       where k.id = $1`,
     [id],
   );
   const row = rows[0];
-  return (
-    row && {
-      hashedSecret: row.hashed_secret,
-      expiresAt: row.expires_at,
-      lastUsed: row.last_used,
-      status: row.status,
-      subject: {
-        userId: row.user_id,
-        username: row.username,
-        siteRoles: row.rbac_roles,
-        memberships: row.memberships,
-      },
-    }
-  );
+  if (!row) return undefined;
+  return {
+    hashedSecret: row.hashed_secret,
+    expiresAt: row.expires_at,
+    lastUsed: row.last_used,
+    status: row.status,
+    subject: subjectFrom({
+      userId: row.user_id,
+      username: row.username,
+      siteRoles: row.rbac_roles,
+      memberships: row.memberships,
+      groupIds: row.group_ids,
+      scope: { scopes: row.scopes, allowList: row.allow_list },
+    }),
+  };
 }
 
 /** Stores a new token for a user that may have one; tells whether it did. */

@@ -1,0 +1,1 @@
+drop function claim_prebuild(uuid, uuid, text);

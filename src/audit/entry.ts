@@ -1,0 +1,59 @@
+/** What can be done to an audited object. */
+export const AUDIT_ACTIONS = ["create", "write", "delete", "claim", "start", "stop", "cancel", "apply"] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** The kinds of objects that are audited. */
+export const AUDITED_TYPES = [
+  "api_key",
+  "deployment",
+  "group",
+  "organization",
+  "organization_member",
+  "pool",
+  "prebuilds_settings",
+  "template",
+  "user",
+  "workspace",
+  "workspace_build",
+] as const;
+export type AuditedType = (typeof AUDITED_TYPES)[number];
+
+/** What changed, field by field; a field that was not there before or is not there after has null on that side. */
+export type Difference = Readonly<Record<string, { readonly old: unknown; readonly new: unknown }>>;
+
+/** Who changes something, and through which request. */
+export type Actor = {
+  /** Null for who works on the database itself, with the command line. */
+  readonly userId: string | null;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly requestId: string | null;
+};
+
+/** One change of one object. */
+export type AuditEntry = {
+  readonly action: AuditAction;
+  readonly type: AuditedType;
+  readonly id: string;
+  /** What a person knows the object by. */
+  readonly target: string;
+  /** Null for what belongs to no organization. */
+  readonly organizationId: string | null;
+  readonly diff: Difference;
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Changes with every write and says nothing that the entry does not say itself. */
+const NOISE: ReadonlySet<string> = new Set(["updated_at"]);
+
+/** What differs between an object before and after a change; null where there was none or is none any more. */
+export function difference(before: Fields | null, after: Fields | null): Difference {
+  const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
+  const changed: Record<string, { old: unknown; new: unknown }> = {};
+  for (const name of names) {
+    const [old, now] = [before?.[name] ?? null, after?.[name] ?? null];
+    if (!NOISE.has(name) && JSON.stringify(old) !== JSON.stringify(now)) changed[name] = { old, new: now };
+  }
+  return changed;
+}

@@ -1,0 +1,49 @@
+import { type ActionOn, ANY, actionsOf, type ResourceType } from "./policy.ts";
+
+/**
+ * Allows an action on a type of thing, or denies it. `*` stands for every type or every action. Custom roles are stored
+ * in this form, so what is read may name what the policy table does not know; it then matches nothing.
+ */
+export type Permission = {
+  readonly negate: boolean;
+  readonly resource_type: string;
+  readonly action: string;
+};
+
+/** Permissions for the actions on one type. */
+export function allow<T extends ResourceType>(type: T, ...actions: readonly (ActionOn<T> | "*")[]): Permission[] {
+  return actions.map((action) => ({ negate: false, resource_type: type, action }));
+}
+
+/** Denials of the actions on one type. */
+export function deny<T extends ResourceType>(type: T, ...actions: readonly (ActionOn<T> | "*")[]): Permission[] {
+  return allow(type, ...actions).map((permission) => ({ ...permission, negate: true }));
+}
+
+const keyOf = ({ negate, resource_type, action }: Permission): string =>
+  JSON.stringify([negate, resource_type, action]);
+
+/** The list without repetitions, each permission where it stood first. */
+export function withoutRepetitions(permissions: readonly Permission[]): Permission[] {
+  return [...Map.groupBy(permissions, keyOf).values()].flatMap((same) => same.slice(0, 1));
+}
+
+/**
+ * Whether two lists grant the same in the same words: as sets, where no list is an empty one. Wildcards are not
+ * expanded (roles specification, 2.5).
+ */
+export function samePermissions(
+  one: readonly Permission[] | null | undefined,
+  other: readonly Permission[] | null | undefined,
+): boolean {
+  return new Set((one ?? []).map(keyOf)).symmetricDifference(new Set((other ?? []).map(keyOf))).size === 0;
+}
+
+/** What is wrong with a permission, in a sentence; undefined when the policy table knows it. */
+export function permissionProblem({ resource_type: type, action }: Permission): string | undefined {
+  if (type === ANY) return undefined;
+  const actions = actionsOf(type);
+  if (!actions) return `there is no resource type ${JSON.stringify(type)}`;
+  if (action === ANY || (actions as readonly string[]).includes(action)) return undefined;
+  return `${type} has no action ${JSON.stringify(action)}; it has ${actions.join(", ")}`;
+}
