@@ -1,5 +1,7 @@
+import { COMMAND_LINE } from "../src/audit/entry.ts";
 import { createBatcher } from "../src/batch.ts";
 import type { Context } from "../src/context.ts";
+import { prepared } from "../src/db/connection.ts";
 import { CLAIM_BATCHES, createClaimer } from "../src/prebuilds/claim.ts";
 import { CLAIM, type Claim, claimParameters } from "../src/prebuilds/claim-store.ts";
 import { oldestFresh } from "../src/prebuilds/state.ts";
@@ -41,6 +43,8 @@ function claimOf(world: World, presetId: string): Claim {
     automaticUpdates: "never",
     parameters: [{ name: "region", value: "here" }],
     now,
+    actor: { ...COMMAND_LINE, userId: owner },
+    request: null,
   };
 }
 
@@ -59,7 +63,7 @@ function statement({ pool }: Context, world: World): ClaimOnce {
     isItemsFault: () => false,
     async work(claims) {
       const values = claimParameters(claims, new Date());
-      const { rows } = await pool.query<{ id: string; n: number }>(CLAIM_ONLY, values);
+      const { rows } = await pool.query<{ id: string; n: number }>(prepared(CLAIM_ONLY, values));
       const got = new Map(rows.map((row) => [row.n, row.id]));
       return claims.map((_claim, index) => got.get(index + 1));
     },
@@ -80,6 +84,7 @@ const create =
       organizationId: world.organizationId,
       ownerId: owner,
       initiatorId: owner,
+      actor: { ...COMMAND_LINE, userId: owner },
       name: uniqueName(),
       templateId: preset.templateId,
       presetId: preset.id,

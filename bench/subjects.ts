@@ -1,3 +1,4 @@
+import { benchAccess } from "./access.ts";
 import { benchClaim } from "./claim.ts";
 import { benchDecide } from "./decide.ts";
 import type { Bench } from "./environment.ts";
@@ -5,6 +6,7 @@ import { benchFill } from "./fill.ts";
 import { benchPass } from "./pass.ts";
 import { benchReaction } from "./reaction.ts";
 import type { Table } from "./report.ts";
+import { benchRequests } from "./requests.ts";
 import { benchScrape } from "./scrape.ts";
 import type { WorldSize } from "./world.ts";
 
@@ -17,6 +19,8 @@ const LARGE: WorldSize = {
   ordinary: 100_000,
 };
 const TINY: WorldSize = { name: "5 × 10 prebuilds, 100 workspaces", pools: 5, members: 10, ordinary: 100 };
+
+const BUSY: WorldSize = { name: "20 × 500 prebuilds, 20k workspaces", pools: 20, members: 500, ordinary: 20_000 };
 
 type Measure = (bench: Bench, options: { readonly quick: boolean }) => Promise<Table>;
 
@@ -31,6 +35,7 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
         ? { pools: 10, members: 10, size: TINY, rounds: 2 }
         : { pools: 1_000, members: 20, size: LARGE, rounds: 11 },
     ),
+  access: (_, { quick }) => benchAccess(quick ? { rounds: 2, repetitions: 1 } : { rounds: 21, repetitions: 20 }),
   claim: (bench, { quick }) =>
     benchClaim(bench, {
       size: quick ? SMALL : LARGE,
@@ -44,6 +49,13 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
       quick
         ? { size: TINY, rounds: 1, claims: 10, perSecond: 10 }
         : { size: MEDIUM, rounds: 5, claims: 100, perSecond: 20 },
+    ),
+  requests: (bench, { quick }) =>
+    benchRequests(
+      bench,
+      quick
+        ? { size: { ...TINY, members: 50 }, rounds: 1, seconds: 1, perSecond: 20 }
+        : { size: BUSY, rounds: 3, seconds: 10, perSecond: 300 },
     ),
   scrape: (bench, { quick }) => benchScrape(bench, quick ? { size: TINY, rounds: 2 } : { size: LARGE, rounds: 11 }),
   fill: (bench, { quick }) =>

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { createAnnouncer } from "./announce.ts";
 import { applyDocument } from "./apply/execute.ts";
 import { loadApplyFile } from "./apply/load.ts";
+import { COMMAND_LINE } from "./audit/entry.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Context } from "./context.ts";
@@ -29,6 +30,7 @@ import { startWorker } from "./provisioner/worker.ts";
 import { createSourceCache } from "./templates/sources.ts";
 import { ensureAdmin } from "./users/store.ts";
 import { CHANNELS, createWake } from "./wake.ts";
+import { forgetRequests } from "./workspaces/request-store.ts";
 
 export type Daemon = AsyncDisposable & {
   /** Where the API answers. */
@@ -53,6 +55,8 @@ const UNREADY_MS = 3_000;
 const PASS_SPACING_MS = { least: 25, most: 40 };
 /** How often work is looked for that has fallen out of the queue, and how old it must be. */
 const REAP_MS = 60_000;
+/** How long a request may be repeated with its idempotency key. */
+const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
 const CLAIMS_MS = 2_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
@@ -72,7 +76,8 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres({ dataDir, log })) : undefined;
   const databaseUrl = embedded?.url ?? config.databaseUrl ?? "";
   const directUrl = embedded?.url ?? config.databaseDirectUrl ?? databaseUrl;
-  const pool = stack.adopt(openPool(databaseUrl, log), (opened) => opened.end());
+  const throughPooler = embedded === undefined && directUrl !== databaseUrl;
+  const pool = stack.adopt(openPool(databaseUrl, log, { throughPooler }), (opened) => opened.end());
 
   const wake = createWake(pool, log);
   stack.defer(() => wake.settled());
@@ -105,7 +110,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   if (document) {
     health.starting("applying the given file");
     const initiatorId = (admin ?? (await ensureAdmin(pool))).id;
-    await applyDocument(context, document.document, { initiatorId });
+    await applyDocument(context, document.document, { initiatorId, actor: COMMAND_LINE });
     log.info({ file: applyFile }, `applied ${applyFile}`);
   }
 
@@ -123,9 +128,9 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
   );
 
-  const finish = async (signal: AbortSignal) => void (await finishClaims(context, signal));
+  const finish = (signal: AbortSignal) => finishClaims(context, signal);
   const claims = stack.use(
-    startLoop({ name: "finishing claims made in SQL", intervalMs: CLAIMS_MS, log, work: finish }),
+    startLoop({ name: "finishing the claims made in SQL", intervalMs: CLAIMS_MS, log, work: finish }),
   );
 
   let passes: Loop | undefined;
@@ -149,7 +154,10 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     }),
   );
 
-  const reap = async (signal: AbortSignal) => void (await reapLostWork(context, { olderThanMs: REAP_MS, signal }));
+  const reap = async (signal: AbortSignal) => {
+    await reapLostWork(context, { olderThanMs: REAP_MS, signal });
+    await forgetRequests(pool, new Date(context.clock.now().getTime() - REQUESTS_KEPT_MS));
+  };
 
   let dueAt: Date | undefined;
   async function pass(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
+import { prepared } from "./db/connection.ts";
 import type { Logger } from "./log.ts";
 
 /** The notification channels, and what a notification on each of them means. */
@@ -12,6 +14,9 @@ export const CHANNELS = {
   /** Somebody who shares the database has claimed a prebuild; `claim_prebuild` sends it. */
   claims: "prebuildd_claims",
 } as const;
+
+/** The least time between two notifications: what is asked for meanwhile goes with the next one. */
+const QUIET_MS = 10;
 
 /** Tells all replicas at once that there is something to do. A lost notification costs time only: all loops poll too. */
 export type Wake = {
@@ -44,12 +49,15 @@ export function createWake(pool: pg.Pool, log: Logger): Wake {
       waiting.clear();
       try {
         await pool.query(
-          "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n (channel, payload)",
-          [pairs.map((pair) => pair.channel), pairs.map((pair) => pair.payload)],
+          prepared("select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as n (channel, payload)", [
+            pairs.map((pair) => pair.channel),
+            pairs.map((pair) => pair.payload),
+          ]),
         );
       } catch (err) {
         log.warn({ err }, "could not wake the other loops; they will notice at their next interval");
       }
+      await delay(QUIET_MS);
     }
     // In the same turn as the last look: nothing can be asked for in between and be forgotten.
     sending = undefined;

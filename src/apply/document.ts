@@ -1,20 +1,11 @@
 import { z } from "zod";
+import { ORGANIZATION_ROLES, SITE_ROLES } from "../rbac/roles.ts";
+import { RESERVED_USERNAMES } from "../users/fields.ts";
 import { findDuplicates } from "./duplicates.ts";
 import { cron, email, instances, label, listOf, rule, seconds, slug, text, timezone } from "./fields.ts";
 import { findOverlaps } from "./overlaps.ts";
 import { declarations, presetParameters } from "./parameter-fields.ts";
 import { findPresetProblems } from "./preset-parameters.ts";
-
-/** The site roles that a user can have. */
-const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
-/** The roles that a member of an organization can have. */
-const ORGANIZATION_ROLES = [
-  "organization-admin",
-  "organization-auditor",
-  "organization-template-admin",
-  "organization-user-admin",
-  "organization-workspace-creation-ban",
-] as const;
 
 const roles = <T extends readonly [string, ...string[]]>(names: T) =>
   listOf(z.enum(names)).transform((given) => [...new Set<string>(given)].sort());
@@ -25,7 +16,7 @@ const organization = z.strictObject({
 });
 
 const user = z.strictObject({
-  username: slug(["me", "prebuilds"]),
+  username: slug(RESERVED_USERNAMES),
   email,
   name: text(128).optional(),
   roles: roles(SITE_ROLES).optional(),

@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import type { Actor } from "../audit/entry.ts";
+import { insertAuditEntries } from "../audit/store.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { databaseErrorOf, ProblemError } from "../errors.ts";
+import { auditEntriesOf } from "./audit.ts";
 import type { ApplyDocument } from "./document.ts";
 import { planApply } from "./plan.ts";
 import {
@@ -37,12 +40,14 @@ export type ApplyResult = z.infer<typeof applyResult>;
 /**
  * Makes the database say what the document says, all of it or, if anything is wrong, nothing. Applying a document
  * again writes nothing. What the document does not name is left alone.
+ * @param initiatorId whose the new templates, versions and files are
+ * @param actor who the audit log says has changed what changed
  * @throws ProblemError that names every part of the document that this database cannot take.
  */
 export async function applyDocument(
   context: Context,
   document: ApplyDocument,
-  { initiatorId }: { readonly initiatorId: string },
+  { initiatorId, actor }: { readonly initiatorId: string; readonly actor: Actor },
 ): Promise<ApplyResult> {
   const versionNames = document.templates.map(versionNameOf);
   const sources = new Map(document.templates.map(({ source }) => [source.hash, source]));
@@ -67,6 +72,7 @@ export async function applyDocument(
     await writeDeclarations(client, planned.declarations);
     await writePresets(client, planned, now);
     await finishTemplates(client, planned.templates, now);
+    await insertAuditEntries(client, actor, auditEntriesOf(state, planned), now);
     return planned;
   }).catch((error: unknown) => {
     throw conflictOf(error) ?? error;

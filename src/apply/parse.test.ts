@@ -135,7 +135,7 @@ describe("parseApplyFile", () => {
       "the username of the system user",
       "users: [{ username: Prebuilds, email: a@b }]\n",
       [
-        "x.yaml:1:21: users[0].username: must be 1 to 32 letters, digits and single hyphens between them, and not me or prebuilds",
+        "x.yaml:1:21: users[0].username: must be 1 to 32 letters, digits and single hyphens between them, and not me or prebuilds or roles",
       ],
     ],
     [

@@ -2,10 +2,12 @@ import { z } from "zod";
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
-import { subjectOf } from "../http/authorize.ts";
+import { actorOf, auditDone } from "../http/audit.ts";
+import { demand, subjectOf } from "../http/authorize.ts";
 import { checkPackedSource } from "../templates/sources.ts";
 import { checkApplyDocument, pathText } from "./document.ts";
 import { applyDocument, applyResult } from "./execute.ts";
+import { rightsFor } from "./rights.ts";
 
 /** Templates come with their packed sources, so this route takes more than others. */
 const BODY_LIMIT = 64 * 1_048_576;
@@ -46,11 +48,18 @@ export function registerApplyRoutes(app: App, context: Context): void {
           })),
         });
       }
+      const subject = subjectOf(request);
+      for (const [action, type] of rightsFor(checked.value)) demand(subject, action, { type });
       // The client has packed the sources and says what their hashes are; a wrong hash would block the right source.
       for (const { source, provisioner } of checked.value.templates) {
         await checkPackedSource({ hash: source.hash, data: source.archive }, provisioner);
       }
-      return applyDocument(context, checked.value, { initiatorId: subjectOf(request).userId });
+      const applied = await applyDocument(context, checked.value, {
+        initiatorId: subject.userId,
+        actor: actorOf(request),
+      });
+      auditDone(request);
+      return applied;
     },
   );
 }

@@ -21,7 +21,7 @@ export async function insertTemplates(
   );
 }
 
-/** Gives new templates their active version, and changed ones everything that can change. */
+/** Gives new templates their active version, which leaves the archive, and changed ones everything that can change. */
 export async function finishTemplates(
   client: pg.PoolClient,
   { insert, update }: Writes<TemplateRow>,
@@ -30,7 +30,11 @@ export async function finishTemplates(
   const templates = [...insert, ...update];
   if (templates.length === 0) return;
   await client.query(
-    `update templates t
+    `with restored as (
+       update template_versions v set archived = false, updated_at = $2
+       from ${ROWS} where v.id = r."activeVersionId" and v.archived
+     )
+     update templates t
      set display_name = r."displayName", description = r.description, icon = r.icon, deprecated = r.deprecated,
        default_ttl = r."defaultTtlSeconds" * 1000000000, active_version_id = r."activeVersionId", updated_at = $2
      from ${ROWS} where t.id = r.id`,

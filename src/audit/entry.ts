@@ -11,7 +11,9 @@ export const AUDITED_TYPES = [
   "organization_member",
   "pool",
   "prebuilds_settings",
+  "preset",
   "template",
+  "template_version",
   "user",
   "workspace",
   "workspace_build",
@@ -23,12 +25,15 @@ export type Difference = Readonly<Record<string, { readonly old: unknown; readon
 
 /** Who changes something, and through which request. */
 export type Actor = {
-  /** Null for who works on the database itself, with the command line. */
+  /** Null for who works without a token; see COMMAND_LINE. */
   readonly userId: string | null;
   readonly ip: string | null;
   readonly userAgent: string | null;
   readonly requestId: string | null;
 };
+
+/** Who works with the command line on the machine of the daemon or on the database itself, without a token. */
+export const COMMAND_LINE: Actor = { userId: null, ip: null, userAgent: null, requestId: null };
 
 /** One change of one object. */
 export type AuditEntry = {

@@ -58,6 +58,7 @@ export function addClaimCommand(program: Command, io: Io): void {
 const MISSES: Readonly<Record<string, string>> = {
   no_preset: "no preset has these parameters",
   no_pool: "the preset keeps no prebuilt workspaces",
+  parameters: "a parameter that cannot be changed later is to have another value than the prebuilt ones have",
   inactive_version: "prebuilt workspaces are kept of the active version only",
   pool_empty: "the pool is empty",
   not_ready: "none in the pool is ready yet",

@@ -10,10 +10,20 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export type Client = {
   get<T>(path: string, options?: { readonly signal?: AbortSignal }): Promise<T>;
   /**
-   * Sends `json`, which is JSON text. Where the daemon may answer that nothing has changed, T includes undefined, which
-   * stands for that answer.
+   * Sends `json`, which is JSON text, or nothing. Where the daemon may answer without content, or that nothing has
+   * changed, T includes undefined, which stands for that answer.
    */
-  send<T>(method: "POST" | "PUT", path: string, json: string, options?: { readonly timeoutMs?: number }): Promise<T>;
+  send<T>(
+    method: "POST" | "PUT" | "PATCH" | "DELETE",
+    path: string,
+    json?: string,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<T>;
+  /** Reads the text of an answer as it comes; ends with the answer, and fails when the connection is lost. */
+  stream(
+    path: string,
+    options: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal },
+  ): AsyncIterable<string>;
 };
 
 /** Finds the daemon: by the environment, or else by the files that it keeps in its data directory. */
@@ -28,16 +38,18 @@ export async function openClient(io: Io): Promise<Client> {
   // The token in the data directory is for the daemon of this machine; no other server may get to see it.
   const isLocal = url === localUrl || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
   const token = config.token ?? (isLocal ? await readLocal(files.token) : undefined) ?? noToken(url, files.token);
+  const urlOf = (path: string) => `${url.replace(/\/+$/, "")}/api/v2${path}`;
   const call = <T>(
     given: Pick<Call, "method" | "body" | "signal"> & { path: string; timeoutMs?: number | undefined },
   ) => {
     const { path, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = given;
-    return request<T>({ ...rest, url: `${url.replace(/\/+$/, "")}/api/v2${path}`, base: url, token, timeoutMs });
+    return request<T>({ ...rest, url: urlOf(path), base: url, token, timeoutMs });
   };
   return {
     get: (path, options) => call({ method: "GET", path, body: undefined, signal: options?.signal }),
     send: (method, path, body, options) =>
       call({ method, path, body, signal: undefined, timeoutMs: options?.timeoutMs }),
+    stream: (path, options) => stream({ ...options, url: urlOf(path), base: url, token }),
   };
 }
 
@@ -52,7 +64,8 @@ type Call = {
   readonly signal: AbortSignal | undefined;
 };
 
-const NOT_MODIFIED = 304;
+/** Statuses of answers without a body: done, and nothing has changed. */
+const WITHOUT_BODY: readonly number[] = [204, 304];
 
 async function request<T>({ url, base, token, method, body, timeoutMs, signal }: Call): Promise<T> {
   let status: number;
@@ -73,10 +86,36 @@ async function request<T>({ url, base, token, method, body, timeoutMs, signal }:
   } catch (error) {
     throw unreachable(base, timeoutMs, error);
   }
-  if (status === NOT_MODIFIED) return undefined as T;
+  if (WITHOUT_BODY.includes(status)) return undefined as T;
   const answer = parseJson(text);
   if (status >= 200 && status < 300 && answer !== undefined) return answer as T;
   throw refusal(base, status, answer);
+}
+
+async function* stream({
+  url,
+  base,
+  token,
+  headers,
+  signal,
+}: Pick<Call, "url" | "base" | "token"> & {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}): AsyncGenerator<string> {
+  let status: number;
+  let text: string;
+  try {
+    const response = await fetch(url, { headers: { ...headers, authorization: `Bearer ${token}` }, signal });
+    if (response.ok) {
+      yield* response.body?.pipeThrough(new TextDecoderStream()) ?? [];
+      return;
+    }
+    status = response.status;
+    text = await response.text();
+  } catch (error) {
+    throw unreachable(base, DEFAULT_TIMEOUT_MS, error);
+  }
+  throw refusal(base, status, parseJson(text));
 }
 
 function unreachable(base: string, timeoutMs: number, error: unknown): ProblemError {

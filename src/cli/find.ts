@@ -1,4 +1,5 @@
 import { ProblemError } from "../errors.ts";
+import type { TemplateView } from "../templates/view.ts";
 import type { Client } from "./client.ts";
 
 /** A template by the names that a person gives. */
@@ -7,11 +8,9 @@ export type TemplateReference = { readonly organization: string; readonly templa
 /** A preset of a template's active version by the names that a person gives. */
 export type PresetReference = TemplateReference & { readonly preset: string };
 
-type Template = { readonly id: string; readonly active_version_id: string | null };
-
 /** Finds a template; one that is not there, or may not be seen, is a ProblemError. */
-export function findTemplate(client: Client, { organization, template }: TemplateReference): Promise<Template> {
-  return client.get<Template>(
+export function findTemplate(client: Client, { organization, template }: TemplateReference): Promise<TemplateView> {
+  return client.get<TemplateView>(
     `/organizations/${encodeURIComponent(organization)}/templates/${encodeURIComponent(template)}`,
   );
 }

@@ -1,13 +1,15 @@
 import type { Command } from "commander";
 import type { SchedulePreview } from "../prebuilds/schedule-preview.ts";
 import type { PoolView } from "../prebuilds/status.ts";
+import type { PresetRow } from "../templates/view.ts";
 import { openClient } from "./client.ts";
-import { findPreset, type PresetReference } from "./find.ts";
+import { findPreset, findTemplate, type PresetReference, type TemplateReference } from "./find.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { pauseText } from "./pool-notes.ts";
 import { scheduleLines } from "./schedule-table.ts";
+import { formatTable } from "./table.ts";
 import { wholeNumber } from "./whole-number.ts";
-import { poolTitle } from "./words.ts";
+import { oneLine, poolTitle } from "./words.ts";
 
 type Options = PresetReference & { readonly json?: boolean };
 
@@ -35,9 +37,25 @@ const STEERING = [
   },
 ] as const;
 
-/** Adds `presets pause|resume|reset|schedule`. */
+/** Adds `presets list|pause|resume|reset|schedule`. */
 export function addPresetsCommand(program: Command, io: Io): void {
-  const presets = program.command("presets").description("pause, resume and reset one pool, or show its schedule");
+  const presets = program
+    .command("presets")
+    .description("list presets; pause, resume and reset one pool, or show its schedule");
+
+  presets
+    .command("list")
+    .description("list the presets of a template's active version")
+    .requiredOption("--template <template>", "the template's name")
+    .option("--organization <organization>", "where the template is", "default")
+    .option("--json", "print them as JSON")
+    .action(async (options: TemplateReference & { readonly json?: boolean }) => {
+      const client = await openClient(io);
+      const { active_version_id: versionId } = await findTemplate(client, options);
+      const found = versionId === null ? [] : await client.get<PresetRow[]>(`/templateversions/${versionId}/presets`);
+      if (options.json) printJson(io, found);
+      else printLines(io, found.length === 0 ? ["there are no presets"] : formatTable(HEADINGS, found.map(rowOf)));
+    });
 
   for (const { verb, description, says } of STEERING) {
     addPresetCommand(presets, verb, description)
@@ -72,4 +90,15 @@ function addPresetCommand(presets: Command, name: string, description: string): 
     .requiredOption("--template <template>", "the template's name")
     .requiredOption("--preset <preset>", "the preset's name")
     .option("--organization <organization>", "where the template is", "default");
+}
+
+const HEADINGS = ["PRESET", "PREBUILDS", "PARAMETERS", "ID"];
+
+function rowOf(preset: PresetRow): string[] {
+  return [
+    preset.default ? `${preset.name} (default)` : preset.name,
+    preset.desired_prebuild_instances === null ? "none" : String(preset.desired_prebuild_instances),
+    oneLine(preset.parameters.map(({ name, value }) => `${name}=${value}`).join(", ")),
+    preset.id,
+  ];
 }

@@ -1,10 +1,15 @@
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addApplyCommand } from "./apply.ts";
+import { addAuditCommand } from "./audit.ts";
 import { addClaimCommand } from "./claim.ts";
 import { describeFailure, EXIT } from "./failure.ts";
+import { addGroupsCommand } from "./groups.ts";
 import type { Io } from "./io.ts";
+import { addJobsCommand } from "./jobs.ts";
+import { addMembersCommand } from "./members.ts";
 import { addMigrateCommand } from "./migrate.ts";
+import { addOrganizationsCommand } from "./organizations.ts";
 import { addPlanCommand } from "./plan.ts";
 import { addPrebuildsCommand } from "./prebuilds.ts";
 import { addPresetsCommand } from "./presets.ts";
@@ -12,6 +17,8 @@ import { addRunCommand } from "./run.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTemplatesCommand } from "./templates.ts";
 import { addTokenCommand } from "./token.ts";
+import { addTokensCommand } from "./tokens.ts";
+import { addUsersCommand } from "./users.ts";
 import { addWorkspacesCommand } from "./workspaces.ts";
 
 /** Runs one command line and returns the exit code; it never throws. */
@@ -51,6 +58,13 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
   addPresetsCommand(program, io);
   addPrebuildsCommand(program, io);
   addTemplatesCommand(program, io);
+  addJobsCommand(program, io);
+  addUsersCommand(program, io);
+  addTokensCommand(program, io);
+  addOrganizationsCommand(program, io);
+  addMembersCommand(program, io);
+  addGroupsCommand(program, io);
   addTokenCommand(program, io);
+  addAuditCommand(program, io);
   return program;
 }

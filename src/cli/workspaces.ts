@@ -1,21 +1,22 @@
 import type { Command } from "commander";
-import type { BuildView, WorkspaceView } from "../workspaces/schema.ts";
+import type { WorkspaceView } from "../workspaces/schema.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { formatTable } from "./table.ts";
 import { wholeNumber } from "./whole-number.ts";
+import { addBuildCommands } from "./workspace-builds.ts";
+import { addLogsCommand } from "./workspace-logs.ts";
+import { findWorkspace, titleOf, WHICH_WORKSPACE } from "./workspace-reference.ts";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_LISTED = 1_000;
 const PAGE = 100;
 
 type Page = { readonly workspaces: readonly WorkspaceView[]; readonly count: number };
 type ListOptions = { readonly search?: string; readonly limit: number; readonly json?: boolean };
 
-/** Adds `workspaces list|show|delete`. */
+/** Adds `workspaces list|show|start|stop|delete|cancel|builds|logs`. */
 export function addWorkspacesCommand(program: Command, io: Io): void {
-  const workspaces = program.command("workspaces").description("list, show and delete workspaces");
-  const which = "its id, its name, or owner/name";
+  const workspaces = program.command("workspaces").description("list and show workspaces, start, stop and delete them");
 
   workspaces
     .command("list")
@@ -39,27 +40,16 @@ export function addWorkspacesCommand(program: Command, io: Io): void {
   workspaces
     .command("show")
     .description("show one workspace")
-    .argument("<workspace>", which)
+    .argument("<workspace>", WHICH_WORKSPACE)
     .option("--json", "print it as JSON")
     .action(async (reference: string, options: { readonly json?: boolean }) => {
-      const workspace = await find(await openClient(io), reference);
+      const workspace = await findWorkspace(await openClient(io), reference);
       if (options.json) printJson(io, workspace);
       else printLines(io, describe(workspace));
     });
 
-  workspaces
-    .command("delete")
-    .description("delete one workspace: queues the build that does it")
-    .argument("<workspace>", which)
-    .option("--json", "print the build as JSON")
-    .action(async (reference: string, options: { readonly json?: boolean }) => {
-      const client = await openClient(io);
-      const workspace = await find(client, reference);
-      const path = `/workspaces/${workspace.id}/builds`;
-      const build = await client.send<BuildView>("POST", path, JSON.stringify({ transition: "delete" }));
-      if (options.json) printJson(io, build);
-      else printLines(io, [`deleting ${workspace.owner_name}/${workspace.name} (build ${build.id})`]);
-    });
+  addBuildCommands(workspaces, io);
+  addLogsCommand(workspaces, io);
 }
 
 /** Asks page by page until there is no more, or enough. */
@@ -78,18 +68,11 @@ async function list(client: Client, { search, limit }: ListOptions): Promise<Pag
   }
 }
 
-function find(client: Client, reference: string): Promise<WorkspaceView> {
-  if (UUID.test(reference)) return client.get(`/workspaces/${reference}`);
-  const slash = reference.indexOf("/");
-  const owner = slash < 0 ? "me" : reference.slice(0, slash);
-  return client.get(`/users/${encodeURIComponent(owner)}/workspace/${encodeURIComponent(reference.slice(slash + 1))}`);
-}
-
 const HEADINGS = ["WORKSPACE", "ORGANIZATION", "TEMPLATE", "STATUS", "CREATED", "ID"];
 
 function rowOf(workspace: WorkspaceView): string[] {
   return [
-    `${workspace.owner_name}/${workspace.name}`,
+    titleOf(workspace),
     workspace.organization_name,
     workspace.template_name,
     workspace.latest_build?.status ?? "none",
@@ -101,7 +84,7 @@ function rowOf(workspace: WorkspaceView): string[] {
 function describe(workspace: WorkspaceView): string[] {
   const build = workspace.latest_build;
   const lines: [string, string | null | undefined][] = [
-    ["workspace", `${workspace.owner_name}/${workspace.name}`],
+    ["workspace", titleOf(workspace)],
     ["id", workspace.id],
     ["template", `${workspace.organization_name}/${workspace.template_name}${workspace.outdated ? " (outdated)" : ""}`],
     ["status", build?.status],

@@ -10,6 +10,30 @@ export const BEGIN = {
   snapshot: "begin isolation level repeatable read read only",
 } as const;
 
+/** The names of statements that are prepared; there are as many as such statements in the program. */
+const names = new Map<string, string>();
+
+/**
+ * A statement that the server plans once per connection instead of every time, where the connection allows that. For
+ * statements that run often and whose best plan does not depend on their values.
+ */
+export function prepared(text: string, values: unknown[]): pg.QueryConfig {
+  const name = names.get(text) ?? `prebuildd ${names.size + 1}`;
+  names.set(text, name);
+  return { name, text, values };
+}
+
+/** Behind a transaction pooler the next statement may run on another server session, which knows no names. */
+class PoolerClient extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of the library's method cannot be written out again
+  override query(...given: any[]): any {
+    const [first, ...rest] = given;
+    const named = typeof first === "object" && first !== null && "name" in first && "text" in first;
+    const args = named ? [{ ...first, name: undefined }, ...rest] : given;
+    return super.query(...(args as Parameters<pg.Client["query"]>));
+  }
+}
+
 /** No statement of ours takes nearly as long; without a limit a connection that was cut silently is waited on for ever. */
 const QUERY_TIMEOUT_MS = 30_000;
 const isTimeout = (error: unknown): error is Error => error instanceof Error && error.message === "Query read timeout";
@@ -19,9 +43,16 @@ const isTimeout = (error: unknown): error is Error => error instanceof Error && 
  *
  * A lost connection is logged, never thrown: without a listener on the pool *and* on every client, Node ends the
  * process when a backend dies.
+ *
+ * @param options.throughPooler a transaction pooler may stand in between, so nothing may be kept in a session
  */
-export function openPool(connectionString: string, log: Logger, options: { max?: number } = {}): pg.Pool {
+export function openPool(
+  connectionString: string,
+  log: Logger,
+  options: { readonly max?: number; readonly throughPooler?: boolean } = {},
+): pg.Pool {
   const pool = new pg.Pool({
+    ...(options.throughPooler ? { Client: PoolerClient } : {}),
     connectionString,
     max: options.max ?? 10,
     application_name: "prebuildd",

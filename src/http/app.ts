@@ -15,6 +15,8 @@ declare module "fastify" {
     authorized: { subject: Subject; target: Resource | undefined } | null;
     /** What the request did was written to the audit log, or it did nothing; see `demandAudit`. */
     audited: boolean;
+    /** Decides once more who sends the request and whether they may; answers that take long ask now and then. */
+    authorize(): Promise<void>;
   }
 }
 

@@ -85,8 +85,9 @@ export async function authorize(
   // A route without access cannot exist (see demandAccess); were there one, it would be closed.
   if (access === undefined) throw new ProblemError("forbidden", "nobody may call this route");
   if ("list" in access) {
-    const { everything, organizationIds, ownIn } = visibleTo(subject, access.list);
-    if (everything || organizationIds.length + ownIn.length > 0) return;
+    const { everything, organizationIds, ownIn, ids } = visibleTo(subject, access.list);
+    // A token that is limited to other things has no business with the list, empty as it would be.
+    if (ids?.length !== 0 && (everything || organizationIds.length + ownIn.length > 0)) return;
     throw forbidden("read", access.list({ ownerId: subject.userId }).type);
   }
   const target = await access.of(request);

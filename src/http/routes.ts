@@ -1,10 +1,24 @@
 import { registerApplyRoutes } from "../apply/routes.ts";
+import { registerAuditRoutes } from "../audit/routes.ts";
+import { registerGroupRoutes } from "../organizations/group-routes.ts";
+import { registerGroupUpdateRoutes } from "../organizations/group-update-routes.ts";
+import { registerMemberRoutes } from "../organizations/member-routes.ts";
+import { registerMemberRoleRoutes } from "../organizations/role-routes.ts";
 import { registerOrganizationRoutes } from "../organizations/routes.ts";
 import { registerControlRoutes } from "../prebuilds/control-routes.ts";
 import { registerPrebuildRoutes } from "../prebuilds/routes.ts";
+import { registerProvisionerRoutes } from "../provisioner/routes.ts";
+import { registerTemplateEditRoutes } from "../templates/edit-routes.ts";
 import { registerTemplateRoutes } from "../templates/routes.ts";
+import { registerTemplateVersionRoutes } from "../templates/version-routes.ts";
+import { registerUserChangeRoutes } from "../users/change-routes.ts";
+import { registerUserCreateRoutes } from "../users/create-routes.ts";
 import { registerUserRoutes } from "../users/routes.ts";
+import { registerTokenRoutes } from "../users/tokens/routes.ts";
+import { registerAutoupdatesRoutes } from "../workspaces/autoupdates-routes.ts";
 import { registerBuildRoutes } from "../workspaces/build-routes.ts";
+import { registerCreateRoute } from "../workspaces/create-routes.ts";
+import { registerLogRoutes } from "../workspaces/log-routes.ts";
 import { registerWorkspaceRoutes } from "../workspaces/routes.ts";
 import type { RegisterRoutes } from "./app.ts";
 import { registerBuildInfoRoutes } from "./buildinfo-routes.ts";
@@ -13,11 +27,25 @@ import { registerBuildInfoRoutes } from "./buildinfo-routes.ts";
 export const API_ROUTES: readonly RegisterRoutes[] = [
   registerBuildInfoRoutes,
   registerUserRoutes,
+  registerUserCreateRoutes,
+  registerUserChangeRoutes,
+  registerTokenRoutes,
   registerOrganizationRoutes,
+  registerMemberRoutes,
+  registerMemberRoleRoutes,
+  registerGroupRoutes,
+  registerGroupUpdateRoutes,
   registerTemplateRoutes,
+  registerTemplateEditRoutes,
+  registerTemplateVersionRoutes,
+  registerProvisionerRoutes,
   registerWorkspaceRoutes,
+  registerCreateRoute,
+  registerAutoupdatesRoutes,
   registerBuildRoutes,
+  registerLogRoutes,
   registerPrebuildRoutes,
   registerControlRoutes,
   registerApplyRoutes,
+  registerAuditRoutes,
 ];

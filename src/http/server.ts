@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import {
   type FastifyBaseLogger,
   type FastifyHttpOptions,
+  type FastifyRequest,
   fastify,
   LogController,
   type RawServerDefault,
@@ -12,6 +13,7 @@ import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { App, RegisterRoutes } from "./app.ts";
+import { demandAudit } from "./audit.ts";
 import { createAuthenticator } from "./authenticate.ts";
 import { authorize, authorizeBody, demandAccess } from "./authorize.ts";
 import { type ErrorBody, sendError } from "./errors.ts";
@@ -81,6 +83,9 @@ export async function buildServer(
   app.addHook("onClose", () => authenticator[Symbol.asyncDispose]());
   app.decorateRequest("authorized", null);
   app.decorateRequest("audited", false);
+  app.decorateRequest("authorize", function (this: FastifyRequest) {
+    return authorize(this, ({ headers }) => authenticator.authenticate(headers));
+  });
 
   async function registerApi(api: App): Promise<void> {
     api.addHook("onRequest", async (request, reply) => {
@@ -92,10 +97,11 @@ export async function buildServer(
         throw new ProblemError("unavailable", "the daemon is not ready to answer", detail === "" ? {} : { detail });
       }
       refuseNullBytes({ ...(request.params as object), ...(request.query as object) });
-      await authorize(request, ({ headers }) => authenticator.authenticate(headers));
+      await request.authorize();
     });
     api.addHook("preValidation", async (request) => refuseNullBytes(request.body));
     api.addHook("preHandler", authorizeBody);
+    api.addHook("onSend", async (request, reply) => demandAudit(request, reply.statusCode));
     await registerOpenApi(api);
     for (const register of [...API_ROUTES, ...(options.routes ?? [])]) await register(api, context);
   }

@@ -1,6 +1,6 @@
 import type pg from "pg";
-import type { Queryable } from "../db/connection.ts";
-import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
+import { PREBUILDS_SYSTEM_USER_ID, SYSTEM_USER } from "../system-user.ts";
 import { POOL_PAUSED } from "./pause-store.ts";
 import { parseSettings, SETTINGS_KEY } from "./settings.ts";
 import type { PresetSnapshot, Scheduling } from "./snapshot.ts";
@@ -27,10 +27,11 @@ type LockedRow = LockedPreset & {
  * deprecated, it or all pools are paused, or its creations are stopped.
  */
 export async function lockPresetForCreate(client: pg.PoolClient, presetId: string): Promise<LockedPreset | undefined> {
-  await client.query("select from template_version_presets where id = $1 for no key update", [presetId]);
+  await client.query(prepared("select from template_version_presets where id = $1 for no key update", [presetId]));
   // Only a statement that begins when the lock is there sees everything that was changed while it was waited for.
   const { rows } = await client.query<LockedRow>(
-    `select p.template_version_id as "templateVersionId", p.desired_instances as "desiredInstances",
+    prepared(
+      `select p.template_version_id as "templateVersionId", p.desired_instances as "desiredInstances",
        p.invalidate_after_secs as "ttlSeconds", p.last_invalidated_at as "lastInvalidatedAt",
        p.scheduling_timezone as timezone, (select value from site_configs where key = $2) as settings,
        exists (select from template_version_parameters d where d.template_version_id = p.template_version_id)
@@ -44,7 +45,8 @@ export async function lockPresetForCreate(client: pg.PoolClient, presetId: strin
      join templates t on t.active_version_id = p.template_version_id and not t.deleted and t.deprecated = ''
      where p.id = $1 and p.desired_instances is not null and p.prebuild_status = 'healthy'
        and not ${POOL_PAUSED}`,
-    [presetId, SETTINGS_KEY],
+      [presetId, SETTINGS_KEY],
+    ),
   );
   const [row] = rows;
   if (!row || parseSettings(row.settings ?? undefined).reconciliation_paused) return undefined;
@@ -75,11 +77,13 @@ export async function countMembers(
   createdSince: Date | null,
 ): Promise<number> {
   const { rows } = await client.query<{ members: number }>(
-    `select count(*)::int as members from workspaces
-     where owner_id = $2 and not deleted and preset_id = $1 and latest_transition = 'start'
+    prepared(
+      `select count(*)::int as members from workspaces
+     where owner_id = ${SYSTEM_USER} and not deleted and preset_id = $1 and latest_transition = 'start'
        and (latest_job_status in ('pending', 'running', 'canceling')
-         or (latest_job_status = 'succeeded' and ($3::timestamptz is null or created_at >= $3)))`,
-    [presetId, PREBUILDS_SYSTEM_USER_ID, createdSince],
+         or (latest_job_status = 'succeeded' and ($2::timestamptz is null or created_at >= $2)))`,
+      [presetId, createdSince],
+    ),
   );
   return rows[0]?.members ?? 0;
 }
@@ -92,7 +96,8 @@ export async function insertPrebuilds(
   now: Date,
 ): Promise<string[]> {
   const { rows } = await client.query<{ job_id: string }>(
-    `with pool as (
+    prepared(
+      `with pool as (
        select p.id as preset_id, v.id as version_id, t.id as template_id, t.organization_id, t.provisioner
        from template_version_presets p
        join template_versions v on v.id = p.template_version_id
@@ -131,7 +136,8 @@ export async function insertPrebuilds(
        ) p
      )
      select job_id from fresh`,
-    [presetId, names, now, PREBUILDS_SYSTEM_USER_ID],
+      [presetId, names, now, PREBUILDS_SYSTEM_USER_ID],
+    ),
   );
   return rows.map((row) => row.job_id);
 }

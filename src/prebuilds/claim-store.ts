@@ -1,9 +1,19 @@
-import type pg from "pg";
-import type { Queryable } from "../db/connection.ts";
-import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import type { Actor } from "../audit/entry.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
+import { SYSTEM_USER } from "../system-user.ts";
 
 /** Why a workspace was built anew instead of claimed. */
-export type MissReason = "no_preset" | "no_pool" | "inactive_version" | "pool_empty" | "not_ready" | "paused";
+export type MissReason =
+  | "no_preset"
+  | "no_pool"
+  | "inactive_version"
+  | "parameters"
+  | "pool_empty"
+  | "not_ready"
+  | "paused";
+
+/** A request that must not be carried out twice: the caller's key for it, and a hash of all that it asks for. */
+export type IdempotentRequest = { readonly key: string; readonly hash: Buffer };
 
 /** What a claim asks for, and what it writes on the workspace and its claim build. */
 export type Claim = {
@@ -20,27 +30,33 @@ export type Claim = {
   readonly automaticUpdates: "always" | "never";
   readonly parameters: readonly { readonly name: string; readonly value: string }[];
   readonly now: Date;
+  /** Who asks, for the audit log. */
+  readonly actor: Actor;
+  readonly request: IdempotentRequest | null;
 };
 
 /** What a claim got. */
-export type Claimed = { readonly workspaceId: string; readonly jobId: string };
-
-const SYSTEM_USER = `'${PREBUILDS_SYSTEM_USER_ID}'::uuid`;
+export type Claimed = { readonly workspaceId: string };
 
 /**
  * Hands prebuilds over to several claims at once: each gets one of its own, the oldest first, or none. The rows that
  * other transactions are just taking are skipped on the base table itself, so that claims neither wait for one another
  * nor get the same workspace. The conditions on a workspace are those of the index `workspaces_claimable`, word for
- * word; parameters $1 to $10 are those of `claimParameters`.
+ * word; parameters $1 to $16 are those of `claimParameters`.
  */
 export const CLAIM = `
   wanted as materialized (
     select u.*, gen_random_uuid() as build_id, gen_random_uuid() as job_id,
       row_number() over (partition by preset_id order by n) as place
-    from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
-      $8::text[], $9::uuid[]) with ordinality
-      as u (preset_id, oldest_fresh, owner_id, name, autostart_schedule, next_start_at, ttl, automatic_updates,
-        initiator_id, n)
+    from (
+      select * from unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
+        $8::bigint[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::uuid[], $14::text[], $15::bytea[])
+        with ordinality
+        as a (preset_id, oldest_fresh, owner_id, name, autostart_schedule, next_start_at, ttl, automatic_updates,
+          initiator_id, ip, user_agent, request_id, request_key, request_hash, n)
+      -- All of them: the limit is their number. It is there for the planner, which expects few because of it.
+      limit $16
+    ) u
   ), demand as materialized (
     select q.preset_id, p.template_version_id, coalesce(max(q.oldest_fresh), '-infinity') as oldest_fresh,
       count(*) as places
@@ -49,10 +65,10 @@ export const CLAIM = `
     join templates t on t.active_version_id = p.template_version_id and not t.deleted
     group by q.preset_id, p.template_version_id
   ), picked as materialized (
-    select d.preset_id, c.id, row_number() over (partition by d.preset_id order by c.created_at, c.id) as place
+    select d.preset_id, c.id, c.name as old_name, row_number() over (partition by d.preset_id order by c.created_at, c.id) as place
     from demand d
     cross join lateral (
-      select w.id, w.created_at from workspaces w
+      select w.id, w.created_at, w.name from workspaces w
       where w.preset_id = d.preset_id and w.owner_id = ${SYSTEM_USER} and not w.deleted and w.agents_ready
         and w.latest_transition = 'start' and w.latest_job_status = 'succeeded' and w.created_at >= d.oldest_fresh
         and (w.latest_template_version_id = d.template_version_id) is true
@@ -60,7 +76,7 @@ export const CLAIM = `
     ) c
   ), claimed as (
     update workspaces w
-    set owner_id = q.owner_id, name = q.name, updated_at = $10, last_used_at = $10,
+    set owner_id = q.owner_id, name = q.name, updated_at = $1, last_used_at = $1,
       autostart_schedule = q.autostart_schedule, next_start_at = q.next_start_at, ttl = q.ttl,
       automatic_updates = q.automatic_updates, dormant_at = null, deleting_at = null, latest_build_id = q.build_id,
       latest_build_number = w.latest_build_number + 1, latest_transition = 'start', latest_job_status = 'pending',
@@ -69,31 +85,47 @@ export const CLAIM = `
     join wanted q on q.preset_id = p.preset_id and q.place = p.place
     where w.id = p.id and w.owner_id = ${SYSTEM_USER}
     returning w.id, w.organization_id, w.template_id, w.latest_build_number, w.latest_template_version_id, w.preset_id,
-      q.n, q.build_id, q.job_id, q.initiator_id
+      w.owner_id, w.name, p.old_name, q.n, q.build_id, q.job_id, q.initiator_id, q.ip, q.user_agent, q.request_id,
+      q.request_key, q.request_hash
   )`;
 
-const CLAIM_AND_BUILD = `
+/** The jobs of a claim statement, for the queue. */
+export const CLAIMED_JOBS = "select job_id as subject_id from claimed";
+
+const claimAndBuild = (queued: string): string => `
   with ${CLAIM}, new_jobs as (
     insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
-    select c.job_id, $10, $10, c.organization_id, c.initiator_id, t.provisioner, 'workspace_build',
+    select c.job_id, $1, $1, c.organization_id, c.initiator_id, t.provisioner, 'workspace_build',
       jsonb_build_object('workspace_build_id', c.build_id, 'prebuilt_workspace_stage', 'claim')
     from claimed c join templates t on t.id = c.template_id
   ), new_builds as (
     insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
       transition, initiator_id, job_id, reason, template_version_preset_id)
-    select build_id, $10, $10, id, latest_template_version_id, latest_build_number, 'start', initiator_id, job_id,
+    select build_id, $1, $1, id, latest_template_version_id, latest_build_number, 'start', initiator_id, job_id,
       'initiator', preset_id
     from claimed
   ), new_parameters as (
     insert into workspace_build_parameters (workspace_build_id, name, value)
     select c.build_id, p.name, p.value
-    from unnest($11::int[], $12::text[], $13::text[]) as p (n, name, value) join claimed c on c.n = p.n
-  )
-  select id, n::int as n, job_id from claimed`;
+    from unnest($17::int[], $18::text[], $19::text[]) as p (n, name, value) join claimed c on c.n = p.n
+  ), new_requests as (
+    insert into workspace_requests (user_id, idempotency_key, request_hash, workspace_id, created_at)
+    select initiator_id, request_key, request_hash, id, $1 from claimed where request_key is not null
+  ), new_entries as (
+    insert into audit_logs (at, user_id, ip, user_agent, request_id, action, resource_type, resource_id,
+      resource_target, organization_id, diff)
+    select $1, c.initiator_id, c.ip, c.user_agent, c.request_id, 'claim', 'workspace', c.id,
+      u.username || '/' || c.name, c.organization_id,
+      jsonb_build_object('owner_id', jsonb_build_object('old', ${SYSTEM_USER}, 'new', c.owner_id),
+        'name', jsonb_build_object('old', c.old_name, 'new', c.name))
+    from claimed c join users u on u.id = c.owner_id
+  ), queued as (${queued})
+  select id, n::int as n from claimed`;
 
-/** The values of the parameters $1 to $10 for claims that are made at the same moment. */
+/** The values of the parameters $1 to $16 for claims that are made at the same moment. */
 export function claimParameters(claims: readonly Claim[], now: Date): unknown[] {
   return [
+    now,
     claims.map((claim) => claim.presetId),
     claims.map((claim) => claim.oldestFresh),
     claims.map((claim) => claim.ownerId),
@@ -103,20 +135,27 @@ export function claimParameters(claims: readonly Claim[], now: Date): unknown[] 
     claims.map((claim) => claim.ttl),
     claims.map((claim) => claim.automaticUpdates),
     claims.map((claim) => claim.initiatorId),
-    now,
+    claims.map(({ actor }) => actor.ip),
+    claims.map(({ actor }) => actor.userAgent),
+    claims.map(({ actor }) => actor.requestId),
+    claims.map(({ request }) => request?.key ?? null),
+    claims.map(({ request }) => request?.hash ?? null),
+    claims.length,
   ];
 }
 
 /**
- * Claims a prebuild for each claim that can have one, with its claim build and job.
+ * Claims a prebuild for each claim that can have one, with its claim build, job, queue item and audit entry.
+ * @param queued adds the jobs of `CLAIMED_JOBS` to the queue
  * @returns what each claim got, in their order; undefined where nothing can be claimed
  * @throws when an owner already has a workspace of a claim's name; then nothing is claimed at all
  */
 export async function claimPrebuilds(
-  client: pg.PoolClient,
+  db: Queryable,
   claims: readonly Claim[],
+  queued: string,
 ): Promise<(Claimed | undefined)[]> {
-  const fresh = await claimOf(client, claims);
+  const fresh = await claimOf(db, claims, queued);
   // Expired prebuilds are better than none, but only when no fresh one is left.
   const again = claims
     .map((claim, index) => ({ claim, index }))
@@ -125,22 +164,25 @@ export async function claimPrebuilds(
     });
   if (again.length === 0) return fresh;
   const stale = await claimOf(
-    client,
+    db,
     again.map(({ claim }) => ({ ...claim, oldestFresh: null })),
+    queued,
   );
   for (const [place, { index }] of again.entries()) fresh[index] = stale[place];
   return fresh;
 }
 
-async function claimOf(client: pg.PoolClient, claims: readonly Claim[]): Promise<(Claimed | undefined)[]> {
+async function claimOf(db: Queryable, claims: readonly Claim[], queued: string): Promise<(Claimed | undefined)[]> {
   const parameters = claims.flatMap((claim, index) => claim.parameters.map((one) => ({ n: index + 1, ...one })));
-  const { rows } = await client.query<{ id: string; n: number; job_id: string }>(CLAIM_AND_BUILD, [
-    ...claimParameters(claims, claims[0]?.now ?? new Date(0)),
-    parameters.map((one) => one.n),
-    parameters.map((one) => one.name),
-    parameters.map((one) => one.value),
-  ]);
-  const got = new Map(rows.map((row) => [row.n, { workspaceId: row.id, jobId: row.job_id }]));
+  const { rows } = await db.query<{ id: string; n: number }>(
+    prepared(claimAndBuild(queued), [
+      ...claimParameters(claims, claims[0]?.now ?? new Date(0)),
+      parameters.map((one) => one.n),
+      parameters.map((one) => one.name),
+      parameters.map((one) => one.value),
+    ]),
+  );
+  const got = new Map(rows.map((row) => [row.n, { workspaceId: row.id }]));
   return claims.map((_claim, index) => got.get(index + 1));
 }
 

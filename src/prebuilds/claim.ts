@@ -1,9 +1,8 @@
 import type pg from "pg";
 import { type Batcher, createBatcher } from "../batch.ts";
-import { BEGIN, withTransaction } from "../db/connection.ts";
 import { databaseErrorOf } from "../errors.ts";
 import { type BuildQueue, PRIORITY, WORK } from "../provisioner/queue.ts";
-import { type Claim, type Claimed, claimPrebuilds } from "./claim-store.ts";
+import { CLAIMED_JOBS, type Claim, type Claimed, claimPrebuilds } from "./claim-store.ts";
 
 /**
  * Two batches are on their way at the same time: while one waits for the disk, the other one computes. A larger one
@@ -18,20 +17,18 @@ const isItemsFault = (error: unknown) => /^(23|40)/.test(databaseErrorOf(error)?
 export type ClaimPrebuild = Batcher<Claim, Claimed | undefined>;
 
 /**
- * Makes the one way to claim a prebuild. Claim, claim build, job and queue row are one transaction, so that a failure
- * leaves the prebuild where it was. Claims that arrive together share that transaction: most of what a claim costs is
- * paid once for all of them.
+ * Makes the one way to claim a prebuild. Claim, claim build, job, queue row and audit entry are one statement, so that a
+ * failure leaves the prebuild where it was. Claims that arrive together share that statement: most of what a claim
+ * costs is paid once for all of them.
  */
 export function createClaimer({ pool, queue }: { pool: pg.Pool; queue: BuildQueue }): ClaimPrebuild {
+  let queued: Promise<string> | undefined;
   return createBatcher({
     ...CLAIM_BATCHES,
     isItemsFault,
-    work: (claims) =>
-      withTransaction(pool, BEGIN.readWrite, async (client) => {
-        const results = await claimPrebuilds(client, claims);
-        const jobIds = results.flatMap((claimed) => claimed?.jobId ?? []);
-        await queue.add(client, WORK.build, jobIds, PRIORITY.person);
-        return results;
-      }),
+    async work(claims) {
+      queued ??= queue.addition(WORK.build, CLAIMED_JOBS, PRIORITY.person);
+      return claimPrebuilds(pool, claims, await queued);
+    },
   });
 }

@@ -1,14 +1,19 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { type Difference, difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
+import { BEGIN, type Queryable, withTransaction } from "../db/connection.ts";
 import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
+import { audit, auditDone } from "../http/audit.ts";
 import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { templateInPath } from "../http/references.ts";
 import { organizationResource } from "../organizations/resource.ts";
 import type { Resource } from "../rbac/decide.ts";
 import { templateResource } from "../templates/resource.ts";
+import { findTemplate } from "../templates/store.ts";
+import { invalidationEntry, poolEntry, settingsEntry } from "./control-audit.ts";
 import {
   type FoundPreset,
   findPreset,
@@ -81,7 +86,15 @@ function registerSettings(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { userId, username } = subjectOf(request);
-      if (!(await storeSettings(context.pool, request.body, userId, context.clock.now()))) {
+      const now = context.clock.now();
+      const stored = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+        const before = await storeSettings(client, request.body, userId, now);
+        if (before === undefined) return false;
+        await audit(request, client, settingsEntry(before, request.body), now);
+        return true;
+      });
+      if (!stored) {
+        auditDone(request);
         return reply.status(304).send(null);
       }
       context.wake.pools();
@@ -98,19 +111,19 @@ function registerSteering(app: App, context: Context): void {
       verb: "pause",
       summary: "Pauses a pool, over new versions too: nothing is created or deleted, and claims go on",
       done: "paused",
-      act: (preset: FoundPreset, userId: string) => pausePool(context.pool, preset, userId, context.clock.now()),
+      act: pause,
     },
     {
       verb: "resume",
       summary: "Ends the pause of a pool",
       done: "resumed",
-      act: (preset: FoundPreset) => resumePool(context.pool, preset),
+      act: resume,
     },
     {
       verb: "reset",
       summary: "Forgets the failures of a pool, so that prebuilds are created again at once",
       done: "reset",
-      act: (preset: FoundPreset) => resetPool(context.pool, preset, context.clock.now()),
+      act: reset,
     },
   ] as const;
 
@@ -124,7 +137,12 @@ function registerSteering(app: App, context: Context): void {
       async (request) => {
         const { userId, username } = subjectOf(request);
         const preset = await presetWithPool(context, targetIdOf(request));
-        await act(preset, userId);
+        const now = context.clock.now();
+        await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+          const diff = await act(client, preset, { userId, now });
+          if (Object.keys(diff).length === 0) auditDone(request);
+          else await audit(request, client, poolEntry(preset, diff), now);
+        });
         context.wake.pools();
         const { templateName, name: presetName } = preset;
         request.log.info(
@@ -174,7 +192,15 @@ function registerInvalidation(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const invalidated = await invalidatePrebuilds(context.pool, targetIdOf(request), context.clock.now());
+      const template = await findTemplate(context.pool, targetIdOf(request));
+      if (!template) throw notFound();
+      const now = context.clock.now();
+      const invalidated = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+        const changed = await invalidatePrebuilds(client, template.id, now);
+        if (changed.length === 0) auditDone(request);
+        else await audit(request, client, invalidationEntry(template, changed, now), now);
+        return changed;
+      });
       context.wake.pools();
       const { username } = subjectOf(request);
       const names = invalidated.map(({ template_name, preset_name }) => `${template_name}/${preset_name}`).join(", ");
@@ -182,6 +208,23 @@ function registerInvalidation(app: App, context: Context): void {
       return { invalidated };
     },
   );
+}
+
+/** Who steers a pool, and when. */
+type By = { readonly userId: string; readonly now: Date };
+
+/** Each way of steering a pool says what it has changed, which may be nothing. */
+async function pause(db: Queryable, preset: FoundPreset, { userId, now }: By): Promise<Difference> {
+  return (await pausePool(db, preset, userId, now)) ? difference({ paused: false }, { paused: true }) : {};
+}
+
+async function resume(db: Queryable, preset: FoundPreset): Promise<Difference> {
+  return (await resumePool(db, preset)) ? difference({ paused: true }, { paused: false }) : {};
+}
+
+async function reset(db: Queryable, preset: FoundPreset, { now }: By): Promise<Difference> {
+  const before = await resetPool(db, preset, now);
+  return before ? difference(before, { status: "healthy", status_detail: "", failures_reset_at: now }) : {};
 }
 
 /** What may be done with a pool is what may be done with its template; the resource's id is the preset's. */

@@ -1,7 +1,8 @@
+import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { isUuid } from "../uuid.ts";
 import { type PrebuildsSettings, parseSettings, SETTINGS_KEY } from "./settings.ts";
-import type { Scheduling } from "./snapshot.ts";
+import type { PrebuildStatus, Scheduling } from "./snapshot.ts";
 
 /** A preset, and what decides whether it has a pool. */
 export type FoundPreset = {
@@ -52,31 +53,48 @@ export async function findPreset(db: Queryable, id: string): Promise<FoundPreset
   return rows[0];
 }
 
-/** Pauses a pool, in all versions of its template; one that is paused already keeps who did it, and when. */
-export async function pausePool(db: Queryable, preset: FoundPreset, userId: string, now: Date): Promise<void> {
-  await db.query(
+/** Pauses a pool, in all versions of its template; false when it is paused already: that keeps who did it, and when. */
+export async function pausePool(db: Queryable, preset: FoundPreset, userId: string, now: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
     `insert into pool_pauses (template_id, preset_name, paused_at, paused_by) values ($1, $2, $3, $4)
      on conflict (template_id, preset_name) do nothing`,
     [preset.templateId, preset.name, now, userId],
   );
+  return rowCount === 1;
 }
 
-/** Ends the pause of a pool. */
-export async function resumePool(db: Queryable, preset: FoundPreset): Promise<void> {
-  await db.query("delete from pool_pauses where template_id = $1 and preset_name = $2", [
+/** Ends the pause of a pool; false when it was not paused. */
+export async function resumePool(db: Queryable, preset: FoundPreset): Promise<boolean> {
+  const { rowCount } = await db.query("delete from pool_pauses where template_id = $1 and preset_name = $2", [
     preset.templateId,
     preset.name,
   ]);
+  return rowCount === 1;
 }
 
-/** Makes a pool healthy: failures from before now no longer count, and its parameters are tried again. */
-export async function resetPool(db: Queryable, preset: FoundPreset, now: Date): Promise<void> {
-  await db.query(
-    `update template_version_presets
+/** What a reset changes, as it was before. */
+export type BeforeReset = {
+  readonly status: PrebuildStatus;
+  readonly status_detail: string;
+  readonly failures_reset_at: Date | null;
+};
+
+/**
+ * Makes a pool healthy: failures from before now no longer count, and its parameters are tried again. Returns what the
+ * pool was before.
+ */
+export async function resetPool(db: Queryable, preset: FoundPreset, now: Date): Promise<BeforeReset | undefined> {
+  const { rows } = await db.query<BeforeReset>(
+    `with before as (
+       select id, prebuild_status, prebuild_status_detail, failures_reset_at
+       from template_version_presets where id = $1 for update)
+     update template_version_presets p
      set prebuild_status = 'healthy', prebuild_status_detail = '', prebuild_status_since = $2, failures_reset_at = $2
-     where id = $1`,
+     from before b where p.id = b.id
+     returning b.prebuild_status as status, b.prebuild_status_detail as status_detail, b.failures_reset_at`,
     [preset.id, now],
   );
+  return rows[0];
 }
 
 /** Reads a preset's size and schedule, whatever its version. */
@@ -93,16 +111,29 @@ export async function readSchedule(db: Queryable, presetId: string): Promise<Sto
   return rows[0];
 }
 
-/** Makes every prebuild from before now of the template's active version expired; returns the presets in order. */
-export async function invalidatePrebuilds(db: Queryable, templateId: string, now: Date): Promise<Invalidated[]> {
-  const { rows } = await db.query<Invalidated>(
-    `with invalidated as (
-       update template_version_presets p set last_invalidated_at = $2
+/**
+ * Makes every prebuild from before now of the template's active version expired; returns the presets in order, each with
+ * when that was done the last time.
+ */
+export async function invalidatePrebuilds(
+  db: Queryable,
+  templateId: string,
+  now: Date,
+): Promise<(Invalidated & { readonly last_invalidated_at: Date | null })[]> {
+  const { rows } = await db.query<Invalidated & { last_invalidated_at: Date | null }>(
+    `with before as (
+       select p.id, p.name, p.last_invalidated_at, t.name as template_name, v.name as template_version_name
        from templates t
        join template_versions v on v.id = t.active_version_id
-       where t.id = $1 and p.template_version_id = v.id
-       returning t.name as template_name, v.name as template_version_name, p.name as preset_name
-     )
+       join template_version_presets p on p.template_version_id = v.id
+       where t.id = $1
+       order by p.id
+       for update of p),
+     invalidated as (
+       update template_version_presets p set last_invalidated_at = $2
+       from before b
+       where p.id = b.id
+       returning b.template_name, b.template_version_name, b.name as preset_name, b.last_invalidated_at)
      select * from invalidated order by preset_name`,
     [templateId, now],
   );
@@ -115,19 +146,26 @@ export async function readSettings(db: Queryable): Promise<PrebuildsSettings> {
   return parseSettings(rows[0]?.value);
 }
 
-/** Stores what is set for all pools; false when that, byte for byte, is what was stored. */
+/**
+ * Stores what is set for all pools. Returns what was set before, null when that was nothing; undefined when what is to
+ * be stored is stored already, byte for byte. It is for a transaction, which holds others up until it ends.
+ */
 export async function storeSettings(
-  db: Queryable,
+  client: pg.PoolClient,
   settings: PrebuildsSettings,
   userId: string,
   now: Date,
-): Promise<boolean> {
-  const { rowCount } = await db.query(
+): Promise<PrebuildsSettings | null | undefined> {
+  const { rows } = await client.query<{ value: string }>("select value from site_configs where key = $1 for update", [
+    SETTINGS_KEY,
+  ]);
+  const { rowCount } = await client.query(
     `insert into site_configs as c (key, value, updated_at, updated_by) values ($1, $2, $3, $4)
      on conflict (key) do update
        set value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by
        where c.value <> excluded.value`,
     [SETTINGS_KEY, JSON.stringify(settings), now, userId],
   );
-  return rowCount === 1;
+  if (rowCount !== 1) return undefined;
+  return rows[0] ? parseSettings(rows[0].value) : null;
 }

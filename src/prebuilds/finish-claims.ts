@@ -1,7 +1,7 @@
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
-import { takeUnfinishedClaims } from "./finish-claims-store.ts";
+import { type TakenClaim, takeUnfinishedClaims } from "./finish-claims-store.ts";
 
 /** How many claims are finished in one transaction. */
 const BATCH = 100;
@@ -9,33 +9,35 @@ const BATCH = 100;
 /**
  * Does what is left of the claims that were made with `claim_prebuild`: queues the claim build of each, as a claim
  * through the API does in its own transaction. Any number of replicas may do this at once: each claim is finished once.
- * @param signal aborted when the daemon stops; what is left then is another one's, or its own after the next start
- * @returns how many claim builds were queued
+ * @param signal aborted when the daemon stops; what is left is finished by another one, or after the next start
  */
-export async function finishClaims(context: Context, signal: AbortSignal): Promise<number> {
-  let finished = 0;
+export async function finishClaims(context: Context, signal: AbortSignal): Promise<void> {
   for (let taken = BATCH; taken === BATCH && !signal.aborted; ) {
-    const claims = await takeBatch(context);
+    const claims = await finishBatch(context);
     taken = claims.length;
-    finished += claims.filter(({ jobId }) => jobId !== null).length;
-    for (const { workspaceId } of claims.filter(({ jobId }) => jobId === null)) {
-      const text = "a workspace that was claimed in SQL gets no claim build: it is deleted or has had another build since";
-      context.log.warn({ workspace: workspaceId }, text);
-    }
-    if (taken > 0) {
-      context.wake.jobs();
-      context.wake.pools();
-    }
+    if (taken === 0) return;
+    context.wake.jobs();
+    context.wake.pools();
+    tell(context, claims);
   }
-  if (finished > 0) context.log.debug({ claims: finished }, "queued the builds of claims that were made in SQL");
-  return finished;
 }
 
-function takeBatch({ pool, queue, clock }: Context) {
+function finishBatch({ pool, queue, clock }: Context): Promise<TakenClaim[]> {
   return withTransaction(pool, BEGIN.readWrite, async (client) => {
     const claims = await takeUnfinishedClaims(client, BATCH, clock.now());
     const jobIds = claims.flatMap(({ jobId }) => jobId ?? []);
     await queue.add(client, WORK.build, jobIds, PRIORITY.person);
     return claims;
   });
+}
+
+function tell({ log }: Context, claims: readonly TakenClaim[]): void {
+  const dropped = claims.filter(({ jobId }) => jobId === null);
+  log.debug({ claims: claims.length - dropped.length }, "queued the builds of claims that were made in SQL");
+  for (const { workspaceId } of dropped) {
+    log.warn(
+      { workspace: workspaceId },
+      "a workspace that was claimed in SQL gets no claim build, because it is deleted or has had another build since",
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { PgBoss } from "pg-boss";
-import type { Queryable } from "../db/connection.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
 import { QUEUE_SCHEMA } from "../db/queue-schema.ts";
 import type { Logger } from "../log.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
@@ -49,6 +49,11 @@ export type BuildQueue = AsyncDisposable & {
   /** Adds work in the caller's transaction; it can be taken once that commits. */
   add(client: Queryable, kind: WorkKind, subjectIds: readonly string[], priority: number): Promise<void>;
   /**
+   * What `add` does, as a part of a `with` list: it adds an item with the priority for each subject id that `from`, a
+   * query with one column `subject_id`, gives. So work can be added in the very statement that makes it.
+   */
+  addition(kind: WorkKind, from: string, priority: number): Promise<string>;
+  /**
    * Which of these subjects have no item of this kind that waits or runs, neither a living nor a dead one, in the order
    * given. The answer holds for as long as the caller's transaction keeps others from adding and ending such work.
    */
@@ -65,6 +70,11 @@ export type BuildQueue = AsyncDisposable & {
 
 const executor = (client: Queryable) => ({
   executeSql: (text: string, values?: unknown[]) => client.query(text, values),
+});
+
+/** For the library's statements that run with every build; they are the same each time. */
+const preparing = (client: Queryable) => ({
+  executeSql: (text: string, values: unknown[] = []) => client.query(prepared(text, values)),
 });
 
 const OPTIONS = {
@@ -110,7 +120,22 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
     async add(client, kind, subjectIds, priority) {
       if (subjectIds.length === 0) return;
       const jobs = subjectIds.map((subjectId) => ({ data: { subjectId }, priority }));
-      await boss.insert(kind, jobs, { db: executor(client) });
+      await boss.insert(kind, jobs, { db: preparing(client) });
+    },
+    async addition(kind, from, priority) {
+      let statement = "";
+      const capture = {
+        async executeSql(text: string) {
+          statement = text;
+          return { rows: [] };
+        },
+      };
+      await boss.insert(kind, [{ data: {} }], { db: capture });
+      // The library's own statement, whose items come from a query instead of from its only parameter.
+      const parts = statement.split("$1");
+      if (parts.length !== 2) throw new Error("the queue's statement is not as expected: it has not one parameter");
+      return parts.join(`(select coalesce(json_agg(json_build_object('priority', ${priority}, 'data',
+        json_build_object('subjectId', subject_id))), '[]') from (${from}) subjects)`);
     },
     async missing(client, kind, subjectIds) {
       if (subjectIds.length === 0) return [];
@@ -135,7 +160,7 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
       return answer.affected !== 0;
     },
     async done(client, kind, item) {
-      await boss.complete(kind, attemptOf(item), null, { db: executor(client) });
+      await boss.complete(kind, attemptOf(item), null, { db: preparing(client) });
     },
     async handBack(kind, item, reason) {
       await boss.fail(kind, attemptOf(item), { reason });

@@ -19,7 +19,6 @@ export type OrganizationRoleName = (typeof ORGANIZATION_ROLES)[number];
 
 const PREBUILDS = allow("prebuilt_workspace", "update", "delete");
 const DORMANT = allow("workspace_dormant", ...DORMANT_ACTIONS);
-const READ_WORKSPACES = [...allow("workspace", "read"), ...allow("workspace_dormant", "read")];
 const READ_PEOPLE = [
   ...allow("group", "read"),
   ...allow("group_member", "read"),
@@ -31,7 +30,8 @@ const READ_USERS = allow("user", "read");
 const MANAGE_TEMPLATES = [
   ...allow("template", ANY),
   ...allow("file", "create", "read"),
-  ...READ_WORKSPACES,
+  // Not dormant ones: the matrix of roles gives those to administrators alone.
+  ...allow("workspace", "read"),
   ...PREBUILDS,
   ...allow("provisioner_daemon", ...POLICY.provisioner_daemon),
   ...READ_PEOPLE,

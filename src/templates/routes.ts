@@ -1,29 +1,25 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { notFound, pathPart, targetIdOf, visibleToCaller } from "../http/authorize.ts";
-import { idParams } from "../http/paging.ts";
+import { idParams, pageQuery, TOTAL_HEADER } from "../http/paging.ts";
 import { findOrganizationInPath, templateInPath } from "../http/references.ts";
 import { organizationResource } from "../organizations/resource.ts";
 import type { Resource } from "../rbac/decide.ts";
-import { readDeclaredParameters } from "./parameter-store.ts";
 import { templateResource } from "./resource.ts";
-import { findTemplate, findTemplateByName, findTemplateVersion, listPresets, listTemplates } from "./store.ts";
-import {
-  parameterSchema,
-  parameterView,
-  presetSchema,
-  templateSchema,
-  templateVersionSchema,
-  templateVersionView,
-  templateView,
-} from "./view.ts";
+import { findTemplate, findTemplateByName, listTemplates } from "./store.ts";
+import { templateSchema, templateView } from "./view.ts";
 
 const TAGS = ["templates"];
+const listQuery = z.object({
+  ...pageQuery,
+  q: z.string().max(256, { error: "must have at most 256 characters" }).optional().describe("a part of the name"),
+});
+const pageSchema = z.array(templateSchema).describe(`One page; the header ${TOTAL_HEADER} says how many there are`);
 const organizationParams = z.object({ organization: z.string().describe("an id, a name or `default`") });
 
-/** Adds the routes about templates, their versions and presets. */
+/** Adds the routes by which templates are read. */
 export function registerTemplateRoutes(app: App, context: Context): void {
   const { pool } = context;
 
@@ -31,10 +27,6 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     row && templateResource({ id: row.id, organizationId: row.organization_id });
 
   const byId = (request: FastifyRequest) => templateInPath(context, request);
-
-  // A version is as visible as its template; the resource's id is the version's, which is what the routes need.
-  const byVersion = async (request: FastifyRequest) =>
-    resourceOf(await findTemplateVersion(pool, pathPart(request, "id")));
 
   const ofOrganization = async (request: FastifyRequest): Promise<Resource | undefined> => {
     const found = await findOrganizationInPath(context, request);
@@ -53,6 +45,18 @@ export function registerTemplateRoutes(app: App, context: Context): void {
     return templateView(row);
   };
 
+  const answerPage = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { q: name, ...page }: z.infer<typeof listQuery>,
+    organizationId?: string,
+  ) => {
+    const visible = visibleToCaller(request, templateResource);
+    const { templates, count } = await listTemplates(pool, visible, { organizationId, name }, page);
+    reply.header(TOTAL_HEADER, count);
+    return templates.map(templateView);
+  };
+
   app.get(
     "/templates",
     {
@@ -61,10 +65,11 @@ export function registerTemplateRoutes(app: App, context: Context): void {
         operationId: "listTemplates",
         summary: "The templates that the caller sees",
         tags: TAGS,
-        response: { 200: z.array(templateSchema) },
+        querystring: listQuery,
+        response: { 200: pageSchema },
       },
     },
-    async (request) => (await listTemplates(pool, visibleToCaller(request, templateResource))).map(templateView),
+    (request, reply) => answerPage(request, reply, request.query),
   );
 
   app.get(
@@ -91,15 +96,11 @@ export function registerTemplateRoutes(app: App, context: Context): void {
         summary: "The templates of an organization",
         tags: TAGS,
         params: organizationParams,
-        response: { 200: z.array(templateSchema) },
+        querystring: listQuery,
+        response: { 200: pageSchema },
       },
     },
-    async (request) => {
-      const organizationId = targetIdOf(request);
-      return (await listTemplates(pool, visibleToCaller(request, templateResource), { organizationId })).map(
-        templateView,
-      );
-    },
+    (request, reply) => answerPage(request, reply, request.query, targetIdOf(request)),
   );
 
   app.get(
@@ -115,54 +116,5 @@ export function registerTemplateRoutes(app: App, context: Context): void {
       },
     },
     answerTemplate,
-  );
-
-  app.get(
-    "/templateversions/:id",
-    {
-      config: { access: { action: "read", of: byVersion } },
-      schema: {
-        operationId: "getTemplateVersion",
-        summary: "One template version",
-        tags: TAGS,
-        params: idParams,
-        response: { 200: templateVersionSchema },
-      },
-    },
-    async (request) => {
-      const row = await findTemplateVersion(pool, targetIdOf(request));
-      if (!row) throw notFound();
-      return templateVersionView(row);
-    },
-  );
-
-  app.get(
-    "/templateversions/:id/presets",
-    {
-      config: { access: { action: "read", of: byVersion } },
-      schema: {
-        operationId: "listPresets",
-        summary: "The presets of a template version",
-        tags: TAGS,
-        params: idParams,
-        response: { 200: z.array(presetSchema) },
-      },
-    },
-    async (request) => listPresets(pool, targetIdOf(request)),
-  );
-
-  app.get(
-    "/templateversions/:id/rich-parameters",
-    {
-      config: { access: { action: "read", of: byVersion } },
-      schema: {
-        operationId: "listParameters",
-        summary: "The parameters that a template version declares; one that declares none takes any",
-        tags: TAGS,
-        params: idParams,
-        response: { 200: z.array(parameterSchema) },
-      },
-    },
-    async (request) => (await readDeclaredParameters(pool, targetIdOf(request))).map(parameterView),
   );
 }

@@ -59,6 +59,8 @@ export const templateSchema = z.object({
   updated_at: z.iso.datetime(),
 });
 
+export type TemplateView = z.infer<typeof templateSchema>;
+
 /** A template version as the API shows it. */
 export const templateVersionSchema = z.object({
   id: z.guid(),
@@ -72,6 +74,8 @@ export const templateVersionSchema = z.object({
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 });
+
+export type TemplateVersionView = z.infer<typeof templateVersionSchema>;
 
 /** A preset as the API shows it. */
 export const presetSchema = z.object({
@@ -104,7 +108,7 @@ export const parameterSchema = z.object({
 export type PresetRow = z.infer<typeof presetSchema>;
 
 /** Turns a stored template into what the API shows. */
-export function templateView(row: TemplateRow): z.infer<typeof templateSchema> {
+export function templateView(row: TemplateRow): TemplateView {
   return {
     ...row,
     deprecated: row.deprecated !== "",
@@ -115,7 +119,7 @@ export function templateView(row: TemplateRow): z.infer<typeof templateSchema> {
 }
 
 /** Turns a stored template version into what the API shows. */
-export function templateVersionView(row: TemplateVersionRow): z.infer<typeof templateVersionSchema> {
+export function templateVersionView(row: TemplateVersionRow): TemplateVersionView {
   const { created_by_id: id, created_by_name: username, ...rest } = row;
   return {
     ...rest,

@@ -2,76 +2,41 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { notFound, subjectOf, targetIdOf, targetOf, visibleToCaller } from "../http/authorize.ts";
-import { flag, pageQuery } from "../http/paging.ts";
+import { notFound, subjectOf, targetIdOf, visibleToCaller } from "../http/authorize.ts";
+import { flag, pageQuery, TOTAL_HEADER } from "../http/paging.ts";
 import { findUserInPath } from "../http/references.ts";
-import type { Resource } from "../rbac/decide.ts";
-import { userResource } from "./resource.ts";
+import { organizationResource } from "../organizations/resource.ts";
+import { organizationSchema, organizationView } from "../organizations/view.ts";
+import { can } from "../rbac/decide.ts";
+import { assignableRoleSchema, assignableRoles } from "./assignable-roles.ts";
+import { userParams } from "./fields.ts";
+import { listOrganizationsOf } from "./organization-store.ts";
+import { siteRoleAssignment, userResource } from "./resource.ts";
 import { findUser, listUsers } from "./store.ts";
-import { createToken } from "./tokens/create.ts";
-import { userSchema, userView } from "./view.ts";
+import { userSchema, userStatusSchema, userView } from "./view.ts";
 
-/** No token lives longer, unless it is made to live for ever. */
-const MAX_LIFETIME_SECONDS = 10 * 365 * 86_400;
 const TAGS = ["users"];
 
-const tokenBody = z.strictObject({
-  token_name: z.string().max(64, { error: "at most 64 characters" }).default(""),
-  lifetime_seconds: z
-    .number({ error: "a number of seconds" })
-    .int({ error: "a whole number of seconds" })
-    .min(1, { error: "at least 1 second" })
-    .max(MAX_LIFETIME_SECONDS, { error: `at most ${MAX_LIFETIME_SECONDS} seconds` })
-    .nullish()
-    .describe("absent: for ever"),
-});
-
-/** Adds the routes about users and their tokens. */
+/** Adds the routes by which users are looked at. */
 export function registerUserRoutes(app: App, context: Context): void {
+  registerList(app, context);
+  registerRoles(app);
   const inPath = async (request: FastifyRequest) => {
     const user = await findUserInPath(context, request);
     return user && userResource(user.id);
   };
-  const tokenOf = async (request: FastifyRequest): Promise<Resource | undefined> => {
-    const user = await findUserInPath(context, request);
-    return user && { type: "api_key", ownerId: user.id };
-  };
-  const params = z.object({ user: z.string().describe("an id, a username or `me`") });
-
-  app.get(
-    "/users",
-    {
-      // Who is a member of nothing has nobody to look at; one's own user is at /users/me.
-      config: {
-        access: {
-          action: "read",
-          of: (request) => ({ type: "organization_member", anyOrganization: true, ownerId: subjectOf(request).userId }),
-        },
-      },
-      schema: {
-        operationId: "listUsers",
-        summary: "The users that the caller sees",
-        tags: TAGS,
-        querystring: z.object({ ...pageQuery, include_system: flag }),
-        response: { 200: z.object({ users: z.array(userSchema), count: z.number() }) },
-      },
-    },
-    async (request) => {
-      const { limit, offset, include_system: includeSystem } = request.query;
-      const page = await listUsers(
-        context.pool,
-        visibleToCaller(request, ({ ownerId }) => userResource(ownerId)),
-        { limit, offset, includeSystem },
-      );
-      return { users: page.users.map(userView), count: page.count };
-    },
-  );
 
   app.get(
     "/users/:user",
     {
       config: { access: { action: "read", of: inPath } },
-      schema: { operationId: "getUser", summary: "One user", tags: TAGS, params, response: { 200: userSchema } },
+      schema: {
+        operationId: "getUser",
+        summary: "One user",
+        tags: TAGS,
+        params: userParams,
+        response: { 200: userSchema },
+      },
     },
     async (request) => {
       const user = await findUser(context.pool, targetIdOf(request));
@@ -80,26 +45,83 @@ export function registerUserRoutes(app: App, context: Context): void {
     },
   );
 
-  app.post(
-    "/users/:user/keys/tokens",
+  app.get(
+    "/users/:user/organizations",
     {
-      config: { access: { action: "create", of: tokenOf, within: ({ ownerId }) => userResource(ownerId as string) } },
+      config: { access: { action: "read", of: inPath } },
       schema: {
-        operationId: "createToken",
-        summary: "Makes a token; the answer is the only time that it can be read",
-        description: "A token that is revoked, or whose user is suspended, is refused everywhere within five seconds.",
+        operationId: "listUserOrganizations",
+        summary: "The organizations that a user is a member of, as far as the caller sees them",
         tags: TAGS,
-        params,
-        body: tokenBody.nullish(),
-        response: { 201: z.object({ key: z.string() }) },
+        params: userParams,
+        querystring: z.object(pageQuery),
+        response: {
+          200: z.array(organizationSchema).describe(`one page; how many there are in all is in ${TOTAL_HEADER}`),
+        },
       },
     },
     async (request, reply) => {
-      const { token_name: name, lifetime_seconds: lifetime } = tokenBody.parse(request.body ?? {});
-      const expiresAt = lifetime ? new Date(context.clock.now().getTime() + lifetime * 1_000) : null;
-      const userId = targetOf(request).ownerId as string;
-      reply.status(201).header("cache-control", "no-store");
-      return { key: await createToken(context.pool, { userId, name, expiresAt }) };
+      const visible = visibleToCaller(request, ({ organizationId }) => organizationResource(organizationId));
+      const page = await listOrganizationsOf(context.pool, targetIdOf(request), visible, request.query);
+      reply.header(TOTAL_HEADER, page.total);
+      return page.organizations.map(organizationView);
     },
+  );
+}
+
+function registerList(app: App, context: Context): void {
+  // Who is a member of nothing has nobody to look at; one's own user is at /users/me.
+  const visible = ({ ownerId }: { readonly ownerId: string }) => userResource(ownerId);
+  app.get(
+    "/users",
+    {
+      config: { access: { list: visible } },
+      schema: {
+        operationId: "listUsers",
+        summary: "The users that the caller sees",
+        tags: TAGS,
+        querystring: z.object({
+          ...pageQuery,
+          q: z
+            .string()
+            .max(254, { error: "must have at most 254 characters" })
+            .optional()
+            .describe("a part of the username or the email address, in any case"),
+          status: userStatusSchema.optional(),
+          include_system: flag,
+        }),
+        response: { 200: z.object({ users: z.array(userSchema), count: z.number() }) },
+      },
+    },
+    async (request) => {
+      const { limit, offset, q, status, include_system: includeSystem } = request.query;
+      const filter = { q, status, includeSystem };
+      const page = await listUsers(context.pool, visibleToCaller(request, visible), filter, { limit, offset });
+      return { users: page.users.map(userView), count: page.count };
+    },
+  );
+}
+
+function registerRoles(app: App): void {
+  app.get(
+    "/users/roles",
+    {
+      config: {
+        access: {
+          action: "read",
+          of: () => siteRoleAssignment(),
+          // Who has no role but the one that all have, and is a member of nothing, learns nothing.
+          by: (subject, action, resource) =>
+            can(subject, action, resource) && subject.roles.some(({ name }) => name !== "member"),
+        },
+      },
+      schema: {
+        operationId: "listSiteRoles",
+        summary: "The roles that users can be given for the whole deployment, and which of them the caller may give",
+        tags: TAGS,
+        response: { 200: z.array(assignableRoleSchema) },
+      },
+    },
+    async (request) => assignableRoles(subjectOf(request)),
   );
 }

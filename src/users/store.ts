@@ -4,30 +4,26 @@ import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { addMember, ensureDefaultOrganization } from "../organizations/store.ts";
 import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
+import type { UserRow } from "./view.ts";
 
-export type UserRow = {
-  readonly id: string;
-  readonly username: string;
-  readonly email: string;
-  readonly name: string;
-  readonly status: "active" | "dormant" | "suspended";
-  readonly rbac_roles: readonly string[];
-  readonly is_system: boolean;
-  readonly organization_ids: readonly string[];
-  readonly last_seen_at: Date | null;
-  readonly created_at: Date;
-  readonly updated_at: Date;
-};
-
-const COLUMNS = `u.id, u.username, u.email, u.name, u.status, u.rbac_roles, u.is_system, u.last_seen_at, u.created_at,
-  u.updated_at, array(select m.organization_id::text from organization_members m
+/** What is read of each user, from a table or a row set `u`. */
+export const USER_COLUMNS = `u.id, u.username, u.email, u.name, u.status, u.login_type, u.rbac_roles, u.is_system,
+  u.last_seen_at, u.created_at, u.updated_at, array(select m.organization_id::text from organization_members m
     join organizations o on o.id = m.organization_id and not o.deleted
     where m.user_id = u.id order by lower(o.name)) as organization_ids`;
+
+/** Which users to list: those that all of it is true of. */
+export type UserFilter = {
+  /** A part of the username or the email address, in any case. */
+  readonly q?: string | undefined;
+  readonly status?: UserRow["status"] | undefined;
+  readonly includeSystem: boolean;
+};
 
 /** Finds a user by its id, username or email address, the latter two in any case. */
 export async function findUser(db: Queryable, reference: string): Promise<UserRow | undefined> {
   const { rows } = await db.query<UserRow>(
-    `select ${COLUMNS} from users u
+    `select ${USER_COLUMNS} from users u
       where not u.deleted and (u.id = $2::uuid or lower(u.username) = lower($1) or lower(u.email) = lower($1))
       order by u.id = $2::uuid desc nulls last, lower(u.username) = lower($1) desc
       limit 1`,
@@ -40,18 +36,30 @@ export async function findUser(db: Queryable, reference: string): Promise<UserRo
 export async function listUsers(
   db: Queryable,
   visible: Visibility,
-  page: { readonly limit: number; readonly offset: number; readonly includeSystem: boolean },
+  filter: UserFilter,
+  page: { readonly limit: number; readonly offset: number },
 ): Promise<{ users: UserRow[]; count: number }> {
   const { rows } = await db.query<UserRow & { total: number }>(
     `with matching as (
         select * from users where not deleted and ($1 or id = $2) and ($3 or not is_system)
-          and ($6::text[] is null or id::text = any ($6))),
+          and ($6::text[] is null or id::text = any ($6))
+          and ($7::text is null or position(lower($7) in lower(username)) > 0 or position(lower($7) in lower(email)) > 0)
+          and ($8::text is null or status = $8)),
       page as (
-        select ${COLUMNS} from matching u order by lower(u.username) limit $4 offset $5)
+        select ${USER_COLUMNS} from matching u order by lower(u.username) limit $4 offset $5)
       select total.count as total, page.* from (select count(*)::int as count from matching) total
       left join page on true
       order by lower(page.username)`,
-    [visible.everything, visible.own ? visible.userId : null, page.includeSystem, page.limit, page.offset, visible.ids],
+    [
+      visible.everything,
+      visible.own ? visible.userId : null,
+      filter.includeSystem,
+      page.limit,
+      page.offset,
+      visible.ids,
+      filter.q ?? null,
+      filter.status ?? null,
+    ],
   );
   return { users: rows.filter((row) => row.id !== null), count: rows[0]?.total ?? 0 };
 }
@@ -67,28 +75,35 @@ export async function createUser(
     readonly email: string;
     readonly name?: string;
     readonly siteRoles?: readonly string[];
+    readonly loginType?: UserRow["login_type"];
   },
 ): Promise<UserRow> {
   try {
     const { rows } = await db.query<UserRow>(
       `with u as (
-          insert into users (username, email, name, rbac_roles) values ($1, $2, $3, $4::text[]) returning *)
-        select ${COLUMNS} from u`,
-      [input.username, input.email, input.name ?? "", input.siteRoles ?? []],
+          insert into users (username, email, name, rbac_roles, login_type) values ($1, $2, $3, $4::text[], $5)
+          returning *)
+        select ${USER_COLUMNS} from u`,
+      [input.username, input.email, input.name ?? "", input.siteRoles ?? [], input.loginType ?? "token"],
     );
     return rows[0] as UserRow;
   } catch (error) {
-    if (isUniqueViolation(error, "users_username_unique")) {
-      throw new ProblemError("conflict", `there is a user ${JSON.stringify(input.username)} already`);
-    }
-    if (isUniqueViolation(error, "users_email_unique")) {
-      throw new ProblemError(
-        "conflict",
-        `there is a user with the email address ${JSON.stringify(input.email)} already`,
-      );
-    }
-    throw error;
+    throw takenProblem(error, input) ?? error;
   }
+}
+
+/** What to say when the database refused a user because of another one; undefined for other errors. */
+export function takenProblem(
+  error: unknown,
+  { username, email }: Pick<UserRow, "username" | "email">,
+): ProblemError | undefined {
+  if (isUniqueViolation(error, "users_username_unique")) {
+    return new ProblemError("conflict", `there is a user ${JSON.stringify(username)} already`);
+  }
+  if (isUniqueViolation(error, "users_email_unique")) {
+    return new ProblemError("conflict", `there is a user with the email address ${JSON.stringify(email)} already`);
+  }
+  return undefined;
 }
 
 /**

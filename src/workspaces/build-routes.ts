@@ -2,31 +2,67 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
-import { idParams, pageQuery } from "../http/paging.ts";
+import { audit } from "../http/audit.ts";
+import { demand, forbidden, notFound, pathPart, subjectOf, targetIdOf, targetOf } from "../http/authorize.ts";
+import { idParams, pageQuery, TOTAL_HEADER } from "../http/paging.ts";
+import { findUserInPath } from "../http/references.ts";
+import { can, type Subject } from "../rbac/decide.ts";
+import { templateResource } from "../templates/resource.ts";
+import type { AskedBuild } from "./build-rules.ts";
 import { cancelBuild, queueBuild } from "./builds.ts";
-import { mayBuild, mayOnWorkspace, type WorkspaceOwnership, workspaceResource } from "./rights.ts";
-import { type BuildView, buildSchema, createBuildBody, logLineSchema } from "./schema.ts";
-import { findBuild, findOwnership, findOwnershipByBuild, listBuilds, listLogLines } from "./store.ts";
-import { buildView } from "./view.ts";
+import type { LockedWorkspace } from "./builds-store.ts";
+import { mayBuild, mayCancel, templateRights, type WorkspaceOwnership, workspaceResource } from "./rights.ts";
+import { BUILD_BODY_LIMIT, type BuildView, buildSchema, createBuildBody } from "./schema.ts";
+import {
+  findBuild,
+  findBuildByNumber,
+  findOwnership,
+  findOwnershipByBuild,
+  findOwnershipByName,
+  listBuilds,
+} from "./store.ts";
+import { type BuildRow, buildView } from "./view.ts";
 
 const TAGS = ["builds"];
-/** The most log lines of one answer; who wants more asks again with the last id as `after`. */
-const MAX_LOG_LINES = 10_000;
+
+const numberRule = { error: "the number of a build, which is 1 for the first" };
+const buildNumber = z.coerce.number(numberRule).int(numberRule).min(1, numberRule).max(2_147_483_647, numberRule);
+
+/** Refuses a build that the subject may not ask for, of the workspace as it is now. */
+function demandBuild(subject: Subject, workspace: LockedWorkspace, asked: AskedBuild): void {
+  demand(subject, asked.transition, workspaceResource(workspace), { by: mayBuild });
+  const template = templateResource({ id: workspace.template_id, organizationId: workspace.organization_id });
+  for (const right of templateRights(asked)) {
+    if (!can(subject, right, template)) throw forbidden(right, "template");
+  }
+}
+
+function askedBuild(body: z.infer<typeof createBuildBody>): AskedBuild {
+  return {
+    transition: body.transition,
+    orphan: body.orphan,
+    // An empty state is one, too: nothing is there.
+    state: typeof body.state === "string" ? Buffer.from(body.state, "base64") : undefined,
+    versionId: body.template_version_id ?? undefined,
+    parameters: body.rich_parameter_values ?? undefined,
+  };
+}
 
 /** Adds the routes about the builds of workspaces. */
 export function registerBuildRoutes(app: App, context: Context): void {
   const { pool } = context;
 
+  const resourceOf = (row: WorkspaceOwnership | undefined) => row && workspaceResource(row);
   const workspace = async (request: FastifyRequest) => resourceOf(await findOwnership(pool, pathPart(request, "id")));
+  const workspaceByName = async (request: FastifyRequest) => {
+    const owner = await findUserInPath(context, request);
+    return owner && resourceOf(await findOwnershipByName(pool, owner.id, pathPart(request, "name")));
+  };
   // What may be done with a build is what may be done with its workspace.
   const workspaceOfBuild = async (request: FastifyRequest) =>
     resourceOf(await findOwnershipByBuild(pool, pathPart(request, "id")));
 
-  const resourceOf = (row: WorkspaceOwnership | undefined) => row && workspaceResource(row);
-
-  async function answerBuild(id: string): Promise<BuildView> {
-    const build = await findBuild(pool, id);
+  function answer(build: BuildRow | undefined): BuildView {
     if (!build) throw notFound();
     return buildView(build);
   }
@@ -41,15 +77,22 @@ export function registerBuildRoutes(app: App, context: Context): void {
         tags: TAGS,
         params: idParams,
         querystring: z.object(pageQuery),
-        response: { 200: z.array(buildSchema) },
+        response: {
+          200: z.array(buildSchema).describe(`One page; the header ${TOTAL_HEADER} says how many there are`),
+        },
       },
     },
-    async (request) => (await listBuilds(pool, targetIdOf(request), request.query)).map(buildView),
+    async (request, reply) => {
+      const { builds, count } = await listBuilds(pool, targetIdOf(request), request.query);
+      reply.header(TOTAL_HEADER, count);
+      return builds.map(buildView);
+    },
   );
 
   app.post(
     "/workspaces/:id/builds",
     {
+      bodyLimit: BUILD_BODY_LIMIT,
       config: {
         access: {
           action: ({ body }) => (body as z.infer<typeof createBuildBody>).transition,
@@ -67,14 +110,34 @@ export function registerBuildRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const { buildId } = await queueBuild(context, {
-        workspaceId: targetIdOf(request),
-        transition: request.body.transition,
-        initiatorId: subjectOf(request).userId,
-      });
+      const subject = subjectOf(request);
+      const asked = askedBuild(request.body);
+      const { buildId } = await queueBuild(
+        context,
+        { ...asked, workspaceId: targetIdOf(request), initiatorId: subject.userId },
+        {
+          demand: (current) => demandBuild(subject, current, asked),
+          record: (client, entry) => audit(request, client, entry, context.clock.now()),
+        },
+      );
       reply.status(201);
-      return answerBuild(buildId);
+      return answer(await findBuild(pool, buildId));
     },
+  );
+
+  app.get(
+    "/users/:user/workspace/:name/builds/:number",
+    {
+      config: { access: { action: "read", of: workspaceByName } },
+      schema: {
+        operationId: "getBuildByNumber",
+        summary: "One build, by its workspace's owner and name and by its number",
+        tags: TAGS,
+        params: z.object({ user: z.string(), name: z.string(), number: buildNumber }),
+        response: { 200: buildSchema },
+      },
+    },
+    async (request) => answer(await findBuildByNumber(pool, targetIdOf(request), request.params.number)),
   );
 
   app.get(
@@ -89,36 +152,13 @@ export function registerBuildRoutes(app: App, context: Context): void {
         response: { 200: buildSchema },
       },
     },
-    (request) => answerBuild(request.params.id),
-  );
-
-  app.get(
-    "/workspacebuilds/:id/logs",
-    {
-      config: { access: { action: "read", of: workspaceOfBuild } },
-      schema: {
-        operationId: "listLogLines",
-        summary: "The log of a build, the oldest line first",
-        tags: TAGS,
-        params: idParams,
-        querystring: z.object({
-          after: z.coerce
-            .number({ error: "the id of a log line" })
-            .int({ error: "the id of a log line" })
-            .min(0, { error: "the id of a log line" })
-            .default(0)
-            .describe("only lines that come after the one with this id"),
-        }),
-        response: { 200: z.array(logLineSchema) },
-      },
-    },
-    (request) => listLogLines(pool, request.params.id, { after: request.query.after, limit: MAX_LOG_LINES }),
+    async (request) => answer(await findBuild(pool, request.params.id)),
   );
 
   app.patch(
     "/workspacebuilds/:id/cancel",
     {
-      config: { access: { action: "update", of: workspaceOfBuild, by: mayOnWorkspace } },
+      config: { access: { action: "update", of: workspaceOfBuild, by: mayCancel } },
       schema: {
         operationId: "cancelBuild",
         summary: "Cancels a build",
@@ -128,7 +168,8 @@ export function registerBuildRoutes(app: App, context: Context): void {
       },
     },
     async (request) => {
-      await cancelBuild(context, { buildId: request.params.id });
+      const build = { buildId: request.params.id, ownerId: targetOf(request).ownerId };
+      await cancelBuild(context, build, (client, entry) => audit(request, client, entry, context.clock.now()));
       return { message: "the build is marked as canceled" };
     },
   );

@@ -1,78 +1,172 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import type { JobStatus, Transition } from "../vocabulary.ts";
+import type { Parameter } from "./preset-match.ts";
+import type { WorkspaceOwnership } from "./rights.ts";
 
 /** A workspace that is about to get another build; its row is locked until the transaction ends. */
-export type LockedWorkspace = {
-  readonly ownerId: string;
-  readonly latestJobStatus: JobStatus | null;
+export type LockedWorkspace = WorkspaceOwnership & {
+  readonly name: string;
+  readonly owner_name: string;
+  readonly deleted: boolean;
+  readonly template_id: string;
+  readonly active_version_id: string | null;
+  readonly automatic_updates: "always" | "never";
+  readonly latest_build_id: string | null;
+  readonly latest_build_number: number;
+  readonly latest_job_status: JobStatus | null;
+  readonly latest_version_id: string;
   /** It was claimed in SQL, and its claim build is still to be added. */
-  readonly claimUnfinished: boolean;
+  readonly claim_unfinished: boolean;
 };
 
-/** Locks a workspace that is not deleted. */
+/** Who else works on a workspace is done in a moment, except for a claim in SQL whose transaction is left open. */
+const LOCK_TIMEOUT = "set local lock_timeout = '3s'";
+
+/**
+ * Locks a workspace, deleted or not, for another build.
+ * @throws SQLSTATE 55P03 when another transaction does not let go of it
+ */
 export async function lockWorkspace(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace | undefined> {
-  const { rows } = await client.query<{ owner_id: string; latest_job_status: JobStatus | null }>(
-    "select owner_id, latest_job_status from workspaces where id = $1 and not deleted for no key update",
+  await client.query(LOCK_TIMEOUT);
+  await client.query("select from workspaces where id = $1 for no key update", [workspaceId]);
+  // Only a statement that begins when the lock is there sees the owner, and the claim, that it was waited for.
+  const { rows } = await client.query<LockedWorkspace>(
+    `select w.id, w.owner_id, w.organization_id, w.dormant_at is not null as dormant, w.name,
+       u.username as owner_name, w.deleted, w.template_id, t.active_version_id, w.automatic_updates, w.latest_build_id,
+       w.latest_build_number, w.latest_job_status, w.latest_template_version_id as latest_version_id,
+       exists (select from unfinished_claims c where c.workspace_id = w.id) as claim_unfinished
+     from workspaces w
+     join users u on u.id = w.owner_id
+     join templates t on t.id = w.template_id
+     where w.id = $1`,
     [workspaceId],
   );
-  const [row] = rows;
-  if (!row) return undefined;
-  // Only a statement that begins when the lock is there sees a claim that was committed while it was waited for.
-  const { rowCount } = await client.query("select from unfinished_claims where workspace_id = $1", [workspaceId]);
-  return { ownerId: row.owner_id, latestJobStatus: row.latest_job_status, claimUnfinished: rowCount === 1 };
+  return rows[0];
 }
 
-/** Adds a build with the version and parameters of the workspace's latest one. */
-export async function insertBuild(
-  client: pg.PoolClient,
-  build: {
-    workspaceId: string;
-    buildId: string;
-    jobId: string;
-    transition: Transition;
-    initiatorId: string;
-    stage: "none" | "create";
-    now: Date;
-  },
-): Promise<void> {
+/** A version that a workspace could be built from, as far as it decides whether it can be. */
+export async function findVersionOf(
+  client: Queryable,
+  templateId: string,
+  versionId: string,
+): Promise<{ archived: boolean } | undefined> {
+  const { rows } = await client.query<{ archived: boolean }>(
+    "select archived from template_versions where id = $1 and template_id = $2",
+    [versionId, templateId],
+  );
+  return rows[0];
+}
+
+/** The parameters that a build has. */
+export async function readBuildParameters(client: Queryable, buildId: string): Promise<Parameter[]> {
+  const { rows } = await client.query<Parameter>(
+    "select name, value from workspace_build_parameters where workspace_build_id = $1 order by name",
+    [buildId],
+  );
+  return rows;
+}
+
+/** A build as it is added, with its job. */
+type AddedBuild = {
+  readonly workspaceId: string;
+  readonly buildId: string;
+  readonly jobId: string;
+  readonly transition: Transition;
+  readonly initiatorId: string;
+  readonly stage: "none" | "create";
+  readonly versionId: string;
+  /** Null: those of the latest build. */
+  readonly parameters: readonly Parameter[] | null;
+  /** What the build goes by in place of what the builds before it have left; null: that. */
+  readonly state: Buffer | null;
+  /** The job is not to be run: it has ended, and with success. */
+  readonly ended: boolean;
+  readonly now: Date;
+};
+
+/** Adds a build, whose preset is the workspace's as long as it is one of the version that is built. */
+export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Promise<void> {
   await client.query(
     `with latest as (
        select w.*, t.provisioner from workspaces w join templates t on t.id = w.template_id where w.id = $1
      ), new_job as (
-       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
+         started_at, completed_at)
        select $3, $6, $6, organization_id, $5, provisioner, 'workspace_build',
-         jsonb_build_object('workspace_build_id', $2::uuid, 'prebuilt_workspace_stage', $7::text)
+         jsonb_build_object('workspace_build_id', $2::uuid, 'prebuilt_workspace_stage', $7::text),
+         case when $12 then $6::timestamptz end, case when $12 then $6::timestamptz end
        from latest
      ), parameters as (
        insert into workspace_build_parameters (workspace_build_id, name, value)
        select $2, p.name, p.value from latest join workspace_build_parameters p on p.workspace_build_id = latest_build_id
+       where $9::text[] is null
+       union all
+       select $2, name, value from unnest($9::text[], $10::text[]) as given (name, value)
      )
      insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
-       transition, initiator_id, job_id, reason, template_version_preset_id)
-     select $2, $6, $6, id, latest_template_version_id, latest_build_number + 1, $4, $5, $3, 'initiator', preset_id
+       transition, initiator_id, job_id, reason, template_version_preset_id, provisioner_state)
+     select $2, $6, $6, id, $8, latest_build_number + 1, $4, $5, $3, 'initiator',
+       (select p.id from template_version_presets p where p.id = latest.preset_id and p.template_version_id = $8), $11
      from latest`,
-    [build.workspaceId, build.buildId, build.jobId, build.transition, build.initiatorId, build.now, build.stage],
+    [
+      build.workspaceId,
+      build.buildId,
+      build.jobId,
+      build.transition,
+      build.initiatorId,
+      build.now,
+      build.stage,
+      build.versionId,
+      build.parameters?.map(({ name }) => name) ?? null,
+      build.parameters?.map(({ value }) => value) ?? null,
+      build.state,
+      build.ended,
+    ],
   );
 }
 
-/** Marks a build's unfinished job as canceled; a job that nobody has begun ends with it. */
+/** What canceling a build came to: the build, and how its job was and is. */
+export type CanceledBuild = {
+  readonly build_id: string;
+  readonly build_number: number;
+  readonly job_id: string;
+  readonly organization_id: string;
+  readonly owner_id: string;
+  readonly owner_name: string;
+  readonly workspace_name: string;
+  readonly before: JobStatus;
+  /** Null when nothing was changed. */
+  readonly after: JobStatus | null;
+};
+
+/**
+ * Marks a build's unfinished job as canceled; a job that nobody has begun ends with it. Nothing is changed when the
+ * workspace belongs to somebody else than `ownerId`, where that is given.
+ */
 export async function cancelJob(
   client: Queryable,
-  buildId: string,
-  now: Date,
-): Promise<{ jobId: string; changed: boolean } | undefined> {
-  const { rows } = await client.query<{ job_id: string; changed: boolean }>(
+  build: { readonly buildId: string; readonly ownerId: string | undefined; readonly now: Date },
+): Promise<CanceledBuild | undefined> {
+  const { rows } = await client.query<CanceledBuild>(
     `with found as (
-       select b.job_id from workspace_builds b where b.id = $1
+       select b.id as build_id, b.build_number, b.job_id, w.organization_id, w.owner_id, u.username as owner_name,
+         w.name as workspace_name, j.job_status as before
+       from workspace_builds b
+       join provisioner_jobs j on j.id = b.job_id
+       join workspaces w on w.id = b.workspace_id
+       join users u on u.id = w.owner_id
+       where b.id = $1
      ), canceled as (
        update provisioner_jobs j
        set canceled_at = $2, updated_at = $2, completed_at = case when j.started_at is null then $2::timestamptz end
-       from found where j.id = found.job_id and j.completed_at is null and j.canceled_at is null
-       returning j.id
+       from found
+       where j.id = found.job_id and j.completed_at is null and j.canceled_at is null
+         and ($3::uuid is null or found.owner_id = $3)
+       returning j.job_status
      )
-     select job_id, exists (select from canceled) as changed from found`,
-    [buildId, now],
+     select found.*, canceled.job_status as after from found left join canceled on true`,
+    [build.buildId, build.now, build.ownerId ?? null],
   );
-  return rows[0] && { jobId: rows[0].job_id, changed: rows[0].changed };
+  return rows[0];
 }

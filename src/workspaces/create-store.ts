@@ -1,4 +1,6 @@
-import type { Queryable } from "../db/connection.ts";
+import { type Actor, difference } from "../audit/entry.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
+import type { IdempotentRequest, MissReason } from "../prebuilds/claim-store.ts";
 import type { Parameter } from "./preset-match.ts";
 
 /** What a new workspace is to be built from. */
@@ -49,30 +51,40 @@ type TargetRow = {
   }[];
 };
 
-/** Reads a template's active version, or the given version, with its presets; undefined when it is not there. */
-export async function readCreateTarget(
-  client: Queryable,
-  wanted: { organizationId: string; templateId: string | undefined; versionId: string | undefined },
-): Promise<CreateTarget | undefined> {
-  const { rows } = await client.query<TargetRow>(
-    `select t.id as template_id, t.name as template_name, t.provisioner, v.id as version_id,
-       coalesce(t.active_version_id = v.id, false) as version_active, t.deprecated, t.default_ttl,
-       t.allow_user_autostart, t.allow_user_autostop,
-       exists (select from template_version_parameters d where d.template_version_id = v.id) as declares_parameters,
-       coalesce((select json_agg(json_build_object('id', p.id, 'desired_instances', p.desired_instances,
-           'ttl_seconds', p.invalidate_after_secs, 'last_invalidated_at', p.last_invalidated_at,
-           'parameters', coalesce((select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
-             from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]'::json))
-           order by p.name)
-         from template_version_presets p where p.template_version_id = v.id), '[]'::json) as presets
-     from templates t
-     join template_versions v on v.template_id = t.id and v.id = coalesce($3::uuid, t.active_version_id)
-     where t.organization_id = $1 and not t.deleted and ($2::uuid is null or t.id = $2)
-       and ($2::uuid is not null or $3::uuid is not null)`,
-    [wanted.organizationId, wanted.templateId ?? null, wanted.versionId ?? null],
+/** Which target is asked for: a template's active version or a given version, and of its presets all or one. */
+export type WantedTarget = {
+  readonly organizationId: string;
+  readonly templateId: string | undefined;
+  readonly versionId: string | undefined;
+  readonly presetId: string | undefined;
+};
+
+/** Reads what a new workspace is to be built from; undefined when it is not there. */
+export async function readCreateTarget(db: Queryable, wanted: WantedTarget): Promise<CreateTarget | undefined> {
+  const { rows } = await db.query<TargetRow>(
+    prepared(
+      `select t.id as template_id, t.name as template_name, t.provisioner, v.id as version_id,
+         coalesce(t.active_version_id = v.id, false) as version_active, t.deprecated, t.default_ttl,
+         t.allow_user_autostart, t.allow_user_autostop,
+         exists (select from template_version_parameters d where d.template_version_id = v.id) as declares_parameters,
+         coalesce((select json_agg(json_build_object('id', p.id, 'desired_instances', p.desired_instances,
+             'ttl_seconds', p.invalidate_after_secs, 'last_invalidated_at', p.last_invalidated_at,
+             'parameters', coalesce((select json_agg(json_build_object('name', q.name, 'value', q.value) order by q.name)
+               from template_version_preset_parameters q where q.template_version_preset_id = p.id), '[]'::json))
+             order by p.name)
+           from template_version_presets p
+           where p.template_version_id = v.id and ($4::uuid is null or p.id = $4)), '[]'::json) as presets
+       from template_versions v
+       join templates t on t.id = v.template_id and t.organization_id = $1 and not t.deleted
+       where v.id = coalesce($3::uuid, (select a.active_version_id from templates a where a.id = $2))
+         and ($2::uuid is null or t.id = $2)`,
+      [wanted.organizationId, wanted.templateId ?? null, wanted.versionId ?? null, wanted.presetId ?? null],
+    ),
   );
-  const row = rows[0];
-  if (!row) return undefined;
+  return rows[0] && targetOf(rows[0]);
+}
+
+function targetOf(row: TargetRow): CreateTarget {
   return {
     templateId: row.template_id,
     templateName: row.template_name,
@@ -109,13 +121,17 @@ export type NewWorkspace = {
   readonly automaticUpdates: "always" | "never";
   readonly parameters: readonly Parameter[];
   readonly now: Date;
+  /** Who asks, for the audit log. */
+  readonly actor: Actor;
+  readonly request: IdempotentRequest | null;
 };
 
-/** Adds an ordinary workspace with its first build and job; returns its id. */
+/** Adds an ordinary workspace with its first build, job and audit entry; returns its id. */
 export async function insertWorkspace(
   client: Queryable,
   workspace: NewWorkspace,
   ids: { readonly buildId: string; readonly jobId: string },
+  missReason: MissReason,
 ): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     `with new_workspace as (
@@ -135,6 +151,14 @@ export async function insertWorkspace(
      ), new_parameters as (
        insert into workspace_build_parameters (workspace_build_id, name, value)
        select $10, name, value from unnest($16::text[], $17::text[]) as p (name, value)
+     ), new_request as (
+       insert into workspace_requests (user_id, idempotency_key, request_hash, workspace_id, miss_reason, created_at)
+       select $14, $18, $19, id, $20, $1 from new_workspace where $18::text is not null
+     ), new_entry as (
+       insert into audit_logs (at, user_id, ip, user_agent, request_id, action, resource_type, resource_id,
+         resource_target, organization_id, diff)
+       select $1, $14, $21, $22, $23, 'create', 'workspace', w.id, u.username || '/' || $5, $3, $24
+       from new_workspace w join users u on u.id = $2
      )
      select id from new_workspace`,
     [
@@ -155,9 +179,29 @@ export async function insertWorkspace(
       workspace.provisioner,
       workspace.parameters.map((parameter) => parameter.name),
       workspace.parameters.map((parameter) => parameter.value),
+      workspace.request?.key ?? null,
+      workspace.request?.hash ?? null,
+      missReason,
+      workspace.actor.ip,
+      workspace.actor.userAgent,
+      workspace.actor.requestId,
+      JSON.stringify(difference(null, auditedFields(workspace))),
     ],
   );
   const row = rows[0];
   if (!row) throw new Error("the new workspace was not returned");
   return row.id;
+}
+
+function auditedFields(workspace: NewWorkspace) {
+  return {
+    name: workspace.name,
+    owner_id: workspace.ownerId,
+    template_id: workspace.templateId,
+    template_version_id: workspace.versionId,
+    template_version_preset_id: workspace.presetId,
+    autostart_schedule: workspace.autostartSchedule,
+    ttl: workspace.ttl,
+    automatic_updates: workspace.automaticUpdates,
+  };
 }

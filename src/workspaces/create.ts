@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Actor } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
-import { hasUnready, type MissReason } from "../prebuilds/claim-store.ts";
+import { hasUnready, type IdempotentRequest, type MissReason } from "../prebuilds/claim-store.ts";
 import { isPaused } from "../prebuilds/pause-store.ts";
 import { oldestFresh } from "../prebuilds/state.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
-import { parameterProblems, resolveParameters } from "../templates/parameters.ts";
+import { type DescribedParameter, parameterProblems, resolveParameters } from "../templates/parameters.ts";
 import {
   type CreateTarget,
   insertWorkspace,
@@ -17,12 +18,15 @@ import {
   readCreateTarget,
   type TargetPreset,
 } from "./create-store.ts";
-import { matchPreset, mergeParameters, type Parameter } from "./preset-match.ts";
+import { fitsPrebuilds, matchPreset, mergeParameters, type Parameter } from "./preset-match.ts";
+import { findRequest } from "./request-store.ts";
 
 export type CreateWorkspaceInput = {
   readonly organizationId: string;
   readonly ownerId: string;
   readonly initiatorId: string;
+  /** Who asks, for the audit log. */
+  readonly actor: Actor;
   readonly name: string;
   readonly templateId?: string | undefined;
   readonly templateVersionId?: string | undefined;
@@ -33,6 +37,8 @@ export type CreateWorkspaceInput = {
   readonly automaticUpdates: "always" | "never";
   /** How long to wait for a prebuild when none is ready, in milliseconds. */
   readonly waitMs: number;
+  /** Asked twice with the same key, the second time answers as the first. */
+  readonly request?: IdempotentRequest | undefined;
   /** Aborted, with the error to answer with, when nobody waits for the answer any more: nothing is created then. */
   readonly signal?: AbortSignal;
 };
@@ -41,6 +47,8 @@ export type CreateOutcome = {
   readonly workspaceId: string;
   readonly claimed: boolean;
   readonly missReason: MissReason | null;
+  /** An earlier request with the same key got this; nothing was done now. */
+  readonly repeated: boolean;
 };
 
 /** How often a caller who waits for a prebuild looks again. */
@@ -52,14 +60,22 @@ const NS_PER_MS = 1_000_000;
  * @throws ProblemError when the template, version or preset is not there, a value is wrong, or the name is taken; nothing
  * has changed then
  */
-export async function createWorkspace(context: Context, input: CreateWorkspaceInput): Promise<CreateOutcome> {
+export async function createWorkspace(
+  context: Context,
+  input: CreateWorkspaceInput,
+  mayUse: (template: CreateTarget) => void = () => {},
+): Promise<CreateOutcome> {
+  const before = await findAnswered(context, input);
+  if (before) return before;
   const startedAt = performance.now();
   const deadline = startedAt + input.waitMs;
   for (;;) {
     const patient = performance.now() < deadline;
     // Read again after every wait: meanwhile another version may have become active.
     const target = await findTarget(context, input);
+    mayUse(target);
     const outcome = await tryOnce(context, input, target, choosePreset(target, input), patient);
+    if (outcome?.repeated) return outcome;
     if (outcome) {
       context.wake.pools();
       context.wake.jobs();
@@ -76,6 +92,7 @@ async function findTarget(context: Context, input: CreateWorkspaceInput): Promis
     organizationId: input.organizationId,
     templateId: input.templateId,
     versionId: input.templateVersionId,
+    presetId: input.presetId,
   });
   if (!target)
     throw new ProblemError("not_found", "there is no such template or template version in this organization");
@@ -83,6 +100,23 @@ async function findTarget(context: Context, input: CreateWorkspaceInput): Promis
     throw new ProblemError("invalid", `the template ${target.templateName} is deprecated: ${target.deprecated}`);
   }
   return target;
+}
+
+/**
+ * What an earlier request with the same key got.
+ * @throws ProblemError when that one asked for something else
+ */
+async function findAnswered(context: Context, input: CreateWorkspaceInput): Promise<CreateOutcome | undefined> {
+  const { request, initiatorId } = input;
+  const answered = request && (await findRequest(context.pool, initiatorId, request.key));
+  if (!answered) return undefined;
+  if (!answered.requestHash.equals(request.hash)) {
+    throw new ProblemError("conflict", "this Idempotency-Key was used for another request; use a new one for this", {
+      validations: [{ field: "Idempotency-Key", detail: "was used for another request" }],
+    });
+  }
+  const { workspaceId, missReason } = answered;
+  return { workspaceId, claimed: missReason === null, missReason, repeated: true };
 }
 
 /** Claims, else builds anew; undefined when it is worth waiting for a prebuild instead. */
@@ -93,17 +127,31 @@ async function tryOnce(
   preset: TargetPreset | undefined,
   patient: boolean,
 ): Promise<CreateOutcome | undefined> {
-  const parameters = await resolve(context, target, mergeParameters(preset?.parameters ?? [], input.parameters));
+  const declared = target.declaresParameters ? await readDeclaredParameters(context.pool, target.versionId) : [];
+  const parameters = resolve(target, declared, mergeParameters(preset?.parameters ?? [], input.parameters));
   const workspace = describe(input, target, preset, parameters, context.clock.now());
   try {
-    const claimed = await tryClaim(context, target, preset, workspace, input.signal);
-    if (claimed.workspaceId !== undefined) return { workspaceId: claimed.workspaceId, claimed: true, missReason: null };
-    if (patient && isPassing(claimed.missReason)) return undefined;
+    const fits = !preset || fitsPrebuilds(declared, preset.parameters, input.parameters);
+    const claimed = await tryClaim(context, target, preset, { workspace, fits, signal: input.signal });
+    if (claimed.workspaceId !== undefined) {
+      return { workspaceId: claimed.workspaceId, claimed: true, missReason: null, repeated: false };
+    }
+    const { missReason } = claimed;
+    if (patient && isPassing(missReason)) return undefined;
     input.signal?.throwIfAborted();
-    const workspaceId = await buildAnew(context, workspace);
-    return { workspaceId, claimed: false, missReason: claimed.missReason };
+    return {
+      workspaceId: await buildAnew(context, workspace, missReason),
+      claimed: false,
+      missReason,
+      repeated: false,
+    };
   } catch (error) {
-    if (!isUniqueViolation(error, "workspaces_owner_id_name_unique")) throw error;
+    const nameTaken = isUniqueViolation(error, "workspaces_owner_id_name_unique");
+    if (!nameTaken && !isUniqueViolation(error, "workspace_requests_pkey")) throw error;
+    // Two requests with the same key at once: one of them was first, and has taken the name as well.
+    const before = await findAnswered(context, input);
+    if (before) return before;
+    if (!nameTaken) throw error;
     throw new ProblemError("conflict", `the owner already has a workspace named ${input.name}; choose another name`, {
       validations: [{ field: "name", detail: "is already taken" }],
       cause: error,
@@ -118,12 +166,16 @@ async function tryClaim(
   context: Context,
   target: CreateTarget,
   preset: TargetPreset | undefined,
-  workspace: NewWorkspace,
-  signal: AbortSignal | undefined,
+  {
+    workspace,
+    fits,
+    signal,
+  }: { readonly workspace: NewWorkspace; readonly fits: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<{ workspaceId: string } | { workspaceId?: undefined; missReason: MissReason }> {
   if (!preset) return { missReason: "no_preset" };
   if (!target.versionActive) return { missReason: "inactive_version" };
   if (preset.desiredInstances === null) return { missReason: "no_pool" };
+  if (!fits) return { missReason: "parameters" };
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
   const claimed = await context.claimPrebuild(claim, signal);
   if (claimed) return { workspaceId: claimed.workspaceId };
@@ -131,10 +183,10 @@ async function tryClaim(
   return { missReason: (await isPaused(context.pool, preset.id)) ? "paused" : "pool_empty" };
 }
 
-function buildAnew(context: Context, workspace: NewWorkspace): Promise<string> {
+function buildAnew(context: Context, workspace: NewWorkspace, missReason: MissReason): Promise<string> {
   const ids = { buildId: randomUUID(), jobId: randomUUID() };
   return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-    const workspaceId = await insertWorkspace(client, workspace, ids);
+    const workspaceId = await insertWorkspace(client, workspace, ids, missReason);
     await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
     return workspaceId;
   });
@@ -161,6 +213,8 @@ function describe(
     organizationId: input.organizationId,
     ownerId: input.ownerId,
     initiatorId: input.initiatorId,
+    actor: input.actor,
+    request: input.request ?? null,
     name: input.name,
     templateId: target.templateId,
     versionId: target.versionId,
@@ -176,13 +230,12 @@ function describe(
 }
 
 /** The parameters of the build: what is given, and the defaults that the version declares for the rest. */
-async function resolve(
-  context: Context,
+function resolve(
   target: CreateTarget,
+  declared: readonly DescribedParameter[],
   given: readonly Parameter[],
-): Promise<readonly Parameter[]> {
+): readonly Parameter[] {
   if (!target.declaresParameters) return given;
-  const declared = await readDeclaredParameters(context.pool, target.versionId);
   const problems = parameterProblems(declared, given);
   if (problems.length === 0) return resolveParameters(declared, given);
   throw new ProblemError("invalid", `the template ${target.templateName} does not take these parameters`, {

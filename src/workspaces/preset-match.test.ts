@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { matchPreset, mergeParameters } from "./preset-match.ts";
+import { fitsPrebuilds, matchPreset, mergeParameters } from "./preset-match.ts";
 import { createWorkspaceBody } from "./schema.ts";
 
 const preset = (id: string, values: Record<string, string>) => ({
@@ -58,4 +58,28 @@ describe("the parameters of a build", () => {
       { name: "type", value: "large" },
     ]);
   });
+});
+
+describe("the prebuilds of a preset fit a request", () => {
+  const declared = [
+    { name: "region", mutable: false, defaultValue: "here" },
+    { name: "disk", mutable: false, defaultValue: "10" },
+    { name: "cores", mutable: true, defaultValue: "2" },
+  ];
+  const cases: readonly [string, Record<string, string>, Record<string, string>, boolean][] = [
+    ["that gives nothing beyond the preset", { region: "there" }, {}, true],
+    ["that gives a parameter that can be changed another value", { region: "there" }, { cores: "8" }, true],
+    ["that gives one that cannot be changed the value it has by default", { region: "there" }, { disk: "10" }, true],
+    ["but not one that gives it another value", { region: "there" }, { disk: "20" }, false],
+    [
+      "that gives another value for what the preset fixes, which the preset overrides",
+      { disk: "5" },
+      { disk: "20" },
+      true,
+    ],
+    ["that gives parameters that nobody declares", {}, { anything: "goes" }, true],
+  ];
+  for (const [name, fixed, wanted, fits] of cases) {
+    it(name, () => assert.equal(fitsPrebuilds(declared, given(fixed), given(wanted)), fits));
+  }
 });

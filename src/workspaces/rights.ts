@@ -1,5 +1,5 @@
 import { can, type Resource, type Subject } from "../rbac/decide.ts";
-import type { Action } from "../rbac/policy.ts";
+import type { Action, ActionOn } from "../rbac/policy.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
 /** Whom a workspace belongs to, which is what decides who may do what with it. */
@@ -35,4 +35,20 @@ export function mayOnWorkspace(subject: Subject, action: Action, workspace: Reso
 export function mayBuild(subject: Subject, transition: Action, workspace: Resource): boolean {
   const needed: readonly Action[] = transition === "delete" ? ["update", "delete"] : [transition];
   return can(subject, "read", workspace) && needed.every((action) => mayOnWorkspace(subject, action, workspace));
+}
+
+/** Whether the subject may cancel a workspace's build, which is a change of a workspace that it can read. */
+export function mayCancel(subject: Subject, change: Action, workspace: Resource): boolean {
+  return can(subject, "read", workspace) && mayOnWorkspace(subject, change, workspace);
+}
+
+/** What a build needs of its template beside the rights on the workspace. */
+export function templateRights(asked: {
+  readonly orphan?: boolean | undefined;
+  readonly state?: unknown;
+  readonly versionId?: string | undefined;
+}): readonly ActionOn<"template">[] {
+  // Both leave behind what only who looks after the template can find and clear away.
+  const goesAround = asked.orphan === true || asked.state !== undefined;
+  return [...(goesAround ? ["update" as const] : []), ...(asked.versionId === undefined ? [] : ["use" as const])];
 }

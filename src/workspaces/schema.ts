@@ -109,6 +109,19 @@ const workspaceName = z
 
 const uuid = z.guid({ error: "must be a UUID" });
 
+const parameterValues = z.array(z.object({ name: z.string().min(1).max(256), value: z.string().max(65_536) })).max(256);
+type ParameterValues = z.infer<typeof parameterValues> | null | undefined;
+
+/** Refuses a parameter that is given twice. */
+function refuseRepeated(values: ParameterValues, context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of (values ?? []).entries()) {
+    const path = ["rich_parameter_values", index, "name"];
+    if (seen.has(name)) context.addIssue({ code: "custom", path, message: "is given twice" });
+    seen.add(name);
+  }
+}
+
 /** What asks for a new workspace. */
 export const createWorkspaceBody = z
   .strictObject({
@@ -116,10 +129,7 @@ export const createWorkspaceBody = z
     template_id: uuid.nullish(),
     template_version_id: uuid.nullish(),
     template_version_preset_id: uuid.nullish(),
-    rich_parameter_values: z
-      .array(z.object({ name: z.string().min(1).max(256), value: z.string().max(65_536) }))
-      .max(256)
-      .nullish(),
+    rich_parameter_values: parameterValues.nullish(),
     autostart_schedule: z.string().max(256).nullish(),
     ttl_ms: z
       .number({ error: ttlRule })
@@ -134,15 +144,45 @@ export const createWorkspaceBody = z
       const message = "give either template_id or template_version_id";
       context.addIssue({ code: "custom", path: ["template_id"], message });
     }
-    const seen = new Set<string>();
-    for (const [index, { name }] of (body.rich_parameter_values ?? []).entries()) {
-      const path = ["rich_parameter_values", index, "name"];
-      if (seen.has(name)) context.addIssue({ code: "custom", path, message: "is given twice" });
-      seen.add(name);
-    }
+    refuseRepeated(body.rich_parameter_values, context);
   });
 
+/** The largest state that can be given with a build, in bytes. */
+const MAX_STATE = 4 * 1_048_576;
+/** The largest body that asks for a build: a state of that size in base64, and the rest. */
+export const BUILD_BODY_LIMIT = Math.ceil(MAX_STATE / 3) * 4 + 1_048_576;
+
 /** What asks for another build of a workspace. */
-export const createBuildBody = z.strictObject({
-  transition: z.enum(["start", "stop", "delete"], { error: "start, stop or delete" }),
+export const createBuildBody = z
+  .strictObject({
+    transition: z.enum(["start", "stop", "delete"], { error: "start, stop or delete" }),
+    orphan: z
+      .boolean({ error: "must be true or false" })
+      .default(false)
+      .describe("only with delete: the workspace goes at once, and its template's delete is not run"),
+    state: z
+      .base64({ error: "must be base64" })
+      .max(Math.ceil(MAX_STATE / 3) * 4, { error: `must be at most ${MAX_STATE} bytes` })
+      .nullish()
+      .describe("what the build goes by in place of what the builds before it have left, in base64"),
+    template_version_id: uuid.nullish().describe("only with start: the version to build; one of the same template"),
+    rich_parameter_values: parameterValues
+      .nullish()
+      .describe("only with start: what is to differ from the latest build"),
+  })
+  .superRefine((body, context) => {
+    const refuse = (field: string, message: string) => context.addIssue({ code: "custom", path: [field], message });
+    const { transition } = body;
+    if (body.orphan && transition !== "delete") refuse("orphan", "is for a delete only");
+    if (body.orphan && body.state) refuse("state", "means nothing to a workspace that is orphaned");
+    if (body.template_version_id && transition !== "start") refuse("template_version_id", "is for a start only");
+    if (body.rich_parameter_values?.length && transition !== "start") {
+      refuse("rich_parameter_values", "is for a start only");
+    }
+    refuseRepeated(body.rich_parameter_values, context);
+  });
+
+/** What says whether a workspace is built from its template's active version whenever it is started. */
+export const autoupdatesBody = z.strictObject({
+  automatic_updates: z.enum(["always", "never"], { error: "always or never" }),
 });

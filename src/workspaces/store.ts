@@ -1,9 +1,8 @@
-import type { Queryable } from "../db/connection.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
 import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
 import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
 import type { WorkspaceOwnership } from "./rights.ts";
-import type { LogLineView } from "./schema.ts";
 import type { WorkspaceFilter } from "./search.ts";
 import { type BuildRow, buildsWithStatus, type WorkspaceRow } from "./view.ts";
 
@@ -88,9 +87,11 @@ function split(row: WorkspaceRow & Readonly<Record<string, unknown>>): Workspace
 /** Finds a workspace by its id, with its latest build; a deleted one too. */
 export async function findWorkspace(db: Queryable, id: string): Promise<WorkspaceWithBuild | undefined> {
   const { rows } = await db.query<WorkspaceRow & Record<string, unknown>>(
-    `select ${WORKSPACE_COLUMNS}, ${buildColumns(PREFIX)} from workspaces w ${WORKSPACE_JOINS} ${LATEST_BUILD}
-      where w.id = $1`,
-    [id],
+    prepared(
+      `select ${WORKSPACE_COLUMNS}, ${buildColumns(PREFIX)} from workspaces w ${WORKSPACE_JOINS} ${LATEST_BUILD}
+        where w.id = $1`,
+      [id],
+    ),
   );
   return rows[0] && split(rows[0]);
 }
@@ -130,61 +131,87 @@ export async function findOwnershipByBuild(db: Queryable, buildId: string): Prom
   return rows[0];
 }
 
+/** The id of a user by name, found before anything else is, so that an index can be used for the rest. */
+const userNamed = (name: string) => `(select id from users where lower(username) = lower(${name}) and not deleted)`;
+
+/** The conditions of a list, with their values; what is not asked for is left out, so that it is planned for what is. */
+function conditionsOf(
+  { awake, dormant }: VisibleWorkspaces,
+  filter: WorkspaceFilter,
+): { where: string; values: unknown[] } {
+  // Nearly everybody who sees the ones sees the others, and is counted them without a look at each.
+  const alike = JSON.stringify(awake) === JSON.stringify(dormant);
+  const values = [...visibilityValues(awake), ...(alike ? [] : visibilityValues(dormant))];
+  const visible = alike
+    ? IS_VISIBLE
+    : `((w.dormant_at is null and ${IS_VISIBLE}) or (w.dormant_at is not null and ${IS_VISIBLE_DORMANT}))`;
+  const conditions = ["not w.deleted", visible];
+  const add = (value: unknown, condition: (parameter: string) => string) => {
+    if (value !== undefined) conditions.push(condition(`$${values.push(value)}`));
+  };
+  add(filter.owner, (name) => `w.owner_id = ${userNamed(name)}`);
+  add(filter.name, (part) => `position(lower(${part}) in lower(w.name)) > 0`);
+  add(
+    filter.template,
+    (name) => `w.template_id = any (array(select id from templates where lower(name) = lower(${name})))`,
+  );
+  add(
+    filter.organization,
+    (name) => `w.organization_id = any (array(select id from organizations where lower(name) = lower(${name})))`,
+  );
+  add(
+    filter.initiator,
+    (name) => `w.latest_build_id in (select id from workspace_builds where initiator_id = ${userNamed(name)})`,
+  );
+  add(filter.dormant, (is) => `(w.dormant_at is not null) = ${is}::boolean`);
+  add(filter.ids, (ids) => `w.id = any (${ids}::uuid[])`);
+  const pairs = filter.status && buildsWithStatus(filter.status).map(({ transition, job }) => `${transition} ${job}`);
+  add(pairs, (some) => `w.latest_transition || ' ' || w.latest_job_status = any (${some}::text[])`);
+  return { where: conditions.join(" and "), values };
+}
+
 /** One page of the workspaces that may be seen, dormant ones or not, by owner and name, and how many there are in all. */
 export async function listWorkspaces(
   db: Queryable,
   visible: VisibleWorkspaces,
   filter: WorkspaceFilter,
-  page: { readonly limit: number; readonly offset: number },
+  { limit, offset }: { readonly limit: number; readonly offset: number },
 ): Promise<{ workspaces: WorkspaceWithBuild[]; count: number }> {
-  const statuses = filter.status === undefined ? null : buildsWithStatus(filter.status);
+  const { where, values } = conditionsOf(visible, filter);
   const { rows } = await db.query<WorkspaceRow & Record<string, unknown> & { total: number }>(
-    `with matching as (
-        select w.id, lower(u.username) as owner_key, lower(w.name) as name_key
-        from workspaces w ${WORKSPACE_JOINS}
-        where not w.deleted
-          and (case when w.dormant_at is null then ${IS_VISIBLE} else ${IS_VISIBLE_DORMANT} end)
-          and ($11::text is null or lower(u.username) = lower($11))
-          and ($12::text is null or position(lower($12) in lower(w.name)) > 0)
-          and ($13::text is null or lower(t.name) = lower($13))
-          and ($14::text is null or lower(o.name) = lower($14))
-          and ($15::text[] is null
-            or (w.latest_transition, w.latest_job_status) in (select * from unnest($15::text[], $16::text[])))),
-      page as (
-        select * from matching order by owner_key, name_key, id limit $17 offset $18)
+    `with page as (
+        select w.id, u.owner_key, lower(w.name) as name_key
+        from (select id, lower(username) as owner_key from users order by owner_key) u
+        join workspaces w on w.owner_id = u.id
+        where ${where} order by u.owner_key, name_key, w.id
+        limit $${values.length + 1} offset $${values.length + 2})
       select total.count as total, shown.*
-      from (select count(*)::int as count from matching) total
+      from (select count(*)::int as count from workspaces w where ${where}) total
       left join (
         select page.owner_key, page.name_key, ${WORKSPACE_COLUMNS}, ${buildColumns(PREFIX)}
         from page join workspaces w on w.id = page.id ${WORKSPACE_JOINS} ${LATEST_BUILD}) shown on true
       order by shown.owner_key, shown.name_key, shown.id`,
-    [
-      ...visibilityValues(visible.awake),
-      ...visibilityValues(visible.dormant),
-      filter.owner ?? null,
-      filter.name ?? null,
-      filter.template ?? null,
-      filter.organization ?? null,
-      statuses?.map(({ transition }) => transition) ?? null,
-      statuses?.map(({ job }) => job) ?? null,
-      page.limit,
-      page.offset,
-    ],
+    [...values, limit, offset],
   );
   return { workspaces: rows.filter((row) => row.id !== null).map(split), count: rows[0]?.total ?? 0 };
 }
 
-/** One page of a workspace's builds, the newest first. */
+/** One page of a workspace's builds, the newest first, and how many there are in all. */
 export async function listBuilds(
   db: Queryable,
   workspaceId: string,
   page: { readonly limit: number; readonly offset: number },
-): Promise<BuildRow[]> {
-  const { rows } = await db.query<BuildRow>(
-    `select ${buildColumns("")} ${BUILDS} where b.workspace_id = $1 order by b.build_number desc limit $2 offset $3`,
+): Promise<{ builds: BuildRow[]; count: number }> {
+  const { rows } = await db.query<BuildRow & { total: number }>(
+    `with page as (
+        select ${buildColumns("")} ${BUILDS} where b.workspace_id = $1 order by b.build_number desc limit $2 offset $3)
+      select total.count as total, page.*
+      from (select count(*)::int as count from workspace_builds where workspace_id = $1) total
+      left join page on true
+      order by page.build_number desc`,
     [workspaceId, page.limit, page.offset],
   );
-  return rows;
+  return { builds: rows.filter((row) => row.id !== null), count: rows[0]?.total ?? 0 };
 }
 
 /** Finds a build by its id. */
@@ -193,18 +220,15 @@ export async function findBuild(db: Queryable, id: string): Promise<BuildRow | u
   return rows[0];
 }
 
-/** The lines of a build's log that come after the one with the id `after`, the oldest first. */
-export async function listLogLines(
+/** Finds a workspace's build by its number. */
+export async function findBuildByNumber(
   db: Queryable,
-  buildId: string,
-  page: { readonly after: number; readonly limit: number },
-): Promise<LogLineView[]> {
-  const { rows } = await db.query<Omit<LogLineView, "created_at"> & { created_at: Date }>(
-    `select l.id::float8 as id, l.created_at, l.source as log_source, l.level as log_level, l.stage, l.output
-      from workspace_builds b join provisioner_job_logs l on l.job_id = b.job_id
-      where b.id = $1 and l.id > $2
-      order by l.id limit $3`,
-    [buildId, page.after, page.limit],
+  workspaceId: string,
+  number: number,
+): Promise<BuildRow | undefined> {
+  const { rows } = await db.query<BuildRow>(
+    `select ${buildColumns("")} ${BUILDS} where b.workspace_id = $1 and b.build_number = $2`,
+    [workspaceId, number],
   );
-  return rows.map((row) => ({ ...row, created_at: row.created_at.toISOString() }));
+  return rows[0];
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { ApplyDocument } from "../../src/apply/document.ts";
 import { applyDocument } from "../../src/apply/execute.ts";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import { ProblemError } from "../../src/errors.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { allRows, applyContext, changes, devbox, document, insertInitiator, small, source } from "./support.ts";
@@ -10,7 +11,7 @@ async function setUp(t: TestContext) {
   const { pool } = await createTestDatabase(t);
   const context = applyContext(pool);
   const initiatorId = await insertInitiator(pool);
-  const apply = (given: ApplyDocument) => applyDocument(context, given, { initiatorId });
+  const apply = (given: ApplyDocument) => applyDocument(context, given, { initiatorId, actor: COMMAND_LINE });
   return { pool, context, apply };
 }
 

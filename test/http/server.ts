@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import type pg from "pg";
@@ -117,6 +118,35 @@ export async function startTestServer(
       return app.inject(request);
     },
   };
+}
+
+/**
+ * A new user with a token, and with these roles: a member of the default organization unless another one is named;
+ * null means of none. What the token is limited to is written as in the API.
+ */
+export async function givenUser(
+  server: Pick<TestServer, "pool" | "defaultOrganizationId">,
+  given: {
+    readonly siteRoles?: readonly string[];
+    /** The organization's id. */
+    readonly organization?: string | null;
+    readonly roles?: readonly string[];
+    readonly scopes?: readonly string[];
+    readonly allowList?: readonly string[];
+  } = {},
+): Promise<TestUser> {
+  const { pool, defaultOrganizationId } = server;
+  const username = `user-${randomUUID().slice(0, 13)}`;
+  const { siteRoles = [], roles = [], organization = defaultOrganizationId } = given;
+  const { id } = await createUser(pool, { username, email: `${username}@example.com`, siteRoles });
+  if (organization !== null) await addMember(pool, { organizationId: organization, userId: id, roles });
+  const token = await createToken(pool, { userId: id, name: "test" });
+  await pool.query("update api_keys set scopes = $2, allow_list = $3 where user_id = $1", [
+    id,
+    given.scopes ?? ["all"],
+    given.allowList ?? ["*:*"],
+  ]);
+  return { id, username, token };
 }
 
 /** Records the statements that the pool is given from now on. */

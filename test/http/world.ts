@@ -28,7 +28,7 @@ export async function givenTemplate(server: TestServer, name = "devbox"): Promis
   const { rows } = await server.pool.query<{ id: string; version_id: string; preset: string; preset_id: string }>(
     `select t.id, t.active_version_id as version_id, p.name as preset, p.id as preset_id
       from templates t join template_version_presets p on p.template_version_id = t.active_version_id
-      where t.name = $1`,
+      where t.name = $1 and not t.deleted`,
     [name],
   );
   const idOf = (preset: string) => rows.find((row) => row.preset === preset)?.preset_id ?? "";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import type { Context } from "../../src/context.ts";
 import { createMetrics, type Metrics } from "../../src/metrics.ts";
 import { findPreset, resetPool } from "../../src/prebuilds/control-store.ts";
@@ -33,7 +34,13 @@ async function claimOne(context: Context, pool: { organizationId: string; templa
   const ownerId = await givenUser(context);
   const { organizationId, templateId, presetId } = pool;
   const input = { organizationId, templateId, presetId, ownerId, initiatorId: ownerId, name: "mine" };
-  return createWorkspace(context, { ...input, parameters: [], automaticUpdates: "never", waitMs: 0 });
+  return createWorkspace(context, {
+    ...input,
+    actor: COMMAND_LINE,
+    parameters: [],
+    automaticUpdates: "never",
+    waitMs: 0,
+  });
 }
 
 it("gauges say what the pools are and counters what they ever did, claims included", async (t) => {

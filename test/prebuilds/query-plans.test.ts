@@ -2,21 +2,25 @@ import assert from "node:assert/strict";
 import { it, type TestContext } from "node:test";
 import type pg from "pg";
 import { loadWorld } from "../../bench/world.ts";
-import { claimPrebuilds } from "../../src/prebuilds/claim-store.ts";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
+import { CLAIMED_JOBS, claimPrebuilds } from "../../src/prebuilds/claim-store.ts";
 import { readCounters } from "../../src/prebuilds/counters-store.ts";
 import { readSnapshot } from "../../src/prebuilds/store.ts";
+import { WORK } from "../../src/provisioner/queue.ts";
 import { givenContext } from "../support/given.ts";
 
 const SIZE = { name: "test", pools: 2, members: 1_000, ordinary: 20_000 };
 
 type Node = { "Node Type": string; "Relation Name"?: string; "Index Name"?: string; Plans?: Node[] };
-type Queryable = { query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> };
+type Statement = string | { text: string; values?: unknown[] };
+type Queryable = { query(statement: Statement, values?: unknown[]): Promise<{ rows: unknown[] }> };
 
 const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
 /** The same connection, whose statements are explained before they run. */
 function explaining<T extends Queryable>(client: T, plans: Node[][]): T {
-  const query = async (text: string, values?: unknown[]) => {
+  const query = async (statement: Statement, given?: unknown[]) => {
+    const { text, values } = typeof statement === "string" ? { text: statement, values: given } : statement;
     if (/^\s*(with|select)/.test(text)) {
       const { rows } = await client.query(`explain (format json) ${text}`, values);
       const [row] = rows as { "QUERY PLAN": [{ Plan: Node }] }[];
@@ -51,8 +55,14 @@ it("a claim from a large pool takes the first entries of an index, without sorti
     automaticUpdates: "never",
     parameters: [],
     now: new Date(),
+    actor: COMMAND_LINE,
+    request: null,
   } as const;
-  const [claimed] = await claimPrebuilds(explaining(client, plans), [claim]);
+  const [claimed] = await claimPrebuilds(
+    explaining(client, plans),
+    [claim],
+    await context.queue.addition(WORK.build, CLAIMED_JOBS, 1),
+  );
   client.release();
   assert.ok(claimed);
   const [nodes = []] = plans;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
 import type { BuildRequest } from "../../src/provisioner/driver.ts";
 import { PRIORITY, WORK } from "../../src/provisioner/queue.ts";
@@ -26,6 +27,7 @@ it("people's builds go first, then deletions of prebuilds, then the making of pr
     templateId,
     ownerId,
     initiatorId: ownerId,
+    actor: COMMAND_LINE,
     name: "mine",
     parameters: [],
     automaticUpdates: "never",

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import type { Context } from "../../src/context.ts";
 import { type CreateWorkspaceInput, createWorkspace } from "../../src/workspaces/create.ts";
 import { type GivenPool, givenUser } from "./given.ts";
@@ -11,6 +12,7 @@ export async function asking(context: Context, pool: GivenPool) {
       organizationId: pool.organizationId,
       ownerId: userId,
       initiatorId: userId,
+      actor: COMMAND_LINE,
       name: `ws-${randomUUID().slice(0, 8)}`,
       templateId: pool.templateId,
       presetId: pool.presetId,

@@ -5,13 +5,14 @@ import { ProblemError } from "../../src/errors.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
 import { executeAction } from "../../src/prebuilds/execute.ts";
 import { planPools, runPass } from "../../src/prebuilds/reconcile.ts";
-import type { BuildQueue } from "../../src/provisioner/queue.ts";
+import type { BuildQueue, WorkKind } from "../../src/provisioner/queue.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { asking } from "../support/asking.ts";
 import { count, givenContext, givenPool } from "../support/given.ts";
 import { givenPrebuild } from "../support/given-prebuild.ts";
 import { readHistories } from "../support/histories.ts";
 import { givenReadyPool } from "../support/ready-pool.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const never = new AbortController().signal;
 
@@ -79,10 +80,13 @@ it("a name that the owner already uses is a conflict, and the prebuild stays in 
 it("a failure after the claim leaves the prebuild where it was", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 1 });
-  const queue = { ...context.queue, add: async () => Promise.reject(new Error("queue is broken")) };
+  // The queue's part of the statement comes last, and fails.
+  const addition = async (_kind: WorkKind, from: string) =>
+    `insert into pgboss.job (name, data) select null, to_jsonb(subject_id) from (${from}) s`;
+  const queue = { ...context.queue, addition };
   const broken = { ...context, queue, claimPrebuild: createClaimer({ pool: context.pool, queue }) };
   const ask = await asking(broken, pool);
-  await assert.rejects(ask(), /queue is broken/);
+  await assert.rejects(ask(), /violates not-null constraint/);
   const { rows } = await context.pool.query("select owner_id, latest_build_number, agents_ready from workspaces");
   assert.deepEqual(rows, [{ owner_id: PREBUILDS_SYSTEM_USER_ID, latest_build_number: 1, agents_ready: true }]);
 });
@@ -121,6 +125,26 @@ function holding(queue: BuildQueue) {
   return { queue: { ...queue, add }, reached: reached.promise, release: released.resolve };
 }
 
+const GATE = 4_711;
+
+/** A claimer whose statement stops once it has taken its prebuilds and before it adds to the queue, until it is let on. */
+async function holdingClaimer(t: TestContext, { pool, queue }: Context) {
+  const gate = await pool.connect();
+  t.after(() => gate.release(true));
+  await gate.query("select pg_advisory_lock($1)", [GATE]);
+  const addition: BuildQueue["addition"] = (kind, from, priority) =>
+    queue.addition(kind, `select * from (${from}) s where pg_advisory_xact_lock(${GATE}) is not null`, priority);
+  return {
+    claimPrebuild: createClaimer({ pool, queue: { ...queue, addition } }),
+    reached: () =>
+      waitFor("the claim to have taken its prebuild", async () => {
+        const { rowCount } = await pool.query("select from pg_locks where objid = $1 and not granted", [GATE]);
+        return rowCount === 1;
+      }),
+    release: () => gate.query("select pg_advisory_unlock($1)", [GATE]),
+  };
+}
+
 describe("158 (ours) of a claim and a deletion of the same prebuild exactly one wins:", () => {
   async function givenRace(t: TestContext) {
     const context = await givenContext(t);
@@ -141,11 +165,12 @@ describe("158 (ours) of a claim and a deletion of the same prebuild exactly one 
   }
 
   it("the claim, when it has taken the prebuild first", async (t) => {
-    const { context, held, claim, remove, buildsOf } = await givenRace(t);
-    const claiming = claim({ ...context, claimPrebuild: createClaimer({ pool: context.pool, queue: held.queue }) });
-    await held.reached;
+    const { context, claim, remove, buildsOf } = await givenRace(t);
+    const held = await holdingClaimer(t, context);
+    const claiming = claim({ ...context, claimPrebuild: held.claimPrebuild });
+    await held.reached();
     assert.equal((await remove(context)).done, 0, "the deletion does not wait for the claim");
-    held.release();
+    await held.release();
     assert.equal((await claiming).claimed, true);
     assert.equal((await remove(context)).done, 0, "and finds nothing to delete later either");
     assert.deepEqual(await buildsOf(), ["start succeeded", "start pending"]);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import type { Context } from "../../src/context.ts";
 import { ProblemError } from "../../src/errors.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
@@ -20,7 +21,7 @@ async function request(context: Context, pool: GivenPool, parameters: { name: st
   const ownerId = await givenUser(context);
   const { organizationId, templateId } = pool;
   const input = { organizationId, templateId, ownerId, initiatorId: ownerId, name: "mine", parameters };
-  return createWorkspace(context, { ...input, automaticUpdates: "never", waitMs: 0 });
+  return createWorkspace(context, { ...input, actor: COMMAND_LINE, automaticUpdates: "never", waitMs: 0 });
 }
 
 async function parametersOfBuilds({ pool }: Context): Promise<string[]> {
@@ -81,4 +82,19 @@ it("a pool whose parameters the template refuses is marked at once, and nothing 
       dated: true,
     },
   ]);
+});
+
+it("who wants a value that a prebuild cannot be given any more gets a new workspace, and the reason", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenPool(context, { desired: 2, parameters: { size: "small" } });
+  await declare(context, pool);
+  await context.pool.query("update template_version_parameters set mutable = false where name = 'cores'");
+  await runPass(context, new AbortController().signal);
+  givenWorker(t, context);
+  await settled(context);
+  const size = { name: "size", value: "small" };
+  const other = await request(context, pool, [size, { name: "cores", value: "4" }]);
+  assert.deepEqual([other.claimed, other.missReason], [false, "parameters"]);
+  const same = await request(context, pool, [size, { name: "cores", value: "2" }]);
+  assert.equal(same.claimed, true);
 });

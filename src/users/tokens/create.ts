@@ -1,6 +1,7 @@
 import { createHash, randomInt, timingSafeEqual } from "node:crypto";
 import type { Queryable } from "../../db/connection.ts";
 import { ProblemError } from "../../errors.ts";
+import { UNLIMITED, type WrittenScope } from "../../rbac/scope.ts";
 import { formatToken, TOKEN_ALPHABET, TOKEN_LENGTHS } from "./format.ts";
 import { insertToken } from "./store.ts";
 
@@ -24,7 +25,13 @@ function randomText(length: number): string {
  */
 export async function createToken(
   db: Queryable,
-  input: { readonly userId: string; readonly name: string; readonly expiresAt?: Date | null },
+  input: {
+    readonly userId: string;
+    readonly name: string;
+    readonly expiresAt?: Date | null;
+    /** Absent: everything that the user may do. */
+    readonly scope?: WrittenScope;
+  },
 ): Promise<string> {
   const parts = { id: randomText(TOKEN_LENGTHS.id), secret: randomText(TOKEN_LENGTHS.secret) };
   const stored = await insertToken(db, {
@@ -33,9 +40,13 @@ export async function createToken(
     userId: input.userId,
     name: input.name,
     expiresAt: input.expiresAt ?? null,
+    scope: input.scope ?? UNLIMITED,
   });
   if (!stored) {
-    throw new ProblemError("forbidden", "there is no such user, or it is a system user, which cannot have tokens");
+    throw new ProblemError(
+      "forbidden",
+      "there is no such user, or nobody can act as it: it is a system user, or its login type is none",
+    );
   }
   return formatToken(parts);
 }

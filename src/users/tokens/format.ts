@@ -22,3 +22,8 @@ export function parseToken(text: string): TokenParts | undefined {
 export function formatToken(parts: TokenParts): string {
   return `${parts.id}-${parts.secret}`;
 }
+
+/** The id in a token that was put together here. */
+export function tokenIdOf(token: string): string {
+  return token.slice(0, ID_LENGTH);
+}

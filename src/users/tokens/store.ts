@@ -1,6 +1,8 @@
 import type { Queryable } from "../../db/connection.ts";
 import type { Subject } from "../../rbac/decide.ts";
+import type { WrittenScope } from "../../rbac/scope.ts";
 import { type StoredSubject, subjectFrom } from "../../rbac/subject.ts";
+import type { TokenDescription } from "./view.ts";
 
 /** A token as stored, and the user it belongs to with everything that decides what that user may do. */
 export type TokenRow = {
@@ -65,14 +67,23 @@ export async function insertToken(
     readonly userId: string;
     readonly name: string;
     readonly expiresAt: Date | null;
+    readonly scope: WrittenScope;
   },
 ): Promise<boolean> {
   const { rowCount } = await db.query(
-    `insert into api_keys (id, hashed_secret, user_id, token_name, expires_at)
-      select $1, $2, u.id, $4, $5::timestamptz
+    `insert into api_keys (id, hashed_secret, user_id, token_name, expires_at, scopes, allow_list)
+      select $1, $2, u.id, $4, $5::timestamptz, $6::text[], $7::text[]
       from users u
       where u.id = $3 and not u.deleted and not u.is_system and u.login_type <> 'none'`,
-    [token.id, token.hashedSecret, token.userId, token.name, token.expiresAt],
+    [
+      token.id,
+      token.hashedSecret,
+      token.userId,
+      token.name,
+      token.expiresAt,
+      token.scope.scopes,
+      token.scope.allowList,
+    ],
   );
   return rowCount === 1;
 }
@@ -80,4 +91,44 @@ export async function insertToken(
 /** Notes that a token is in use. */
 export async function touchToken(db: Queryable, id: string, now: Date): Promise<void> {
   await db.query("update api_keys set last_used = $2 where id = $1", [id, now]);
+}
+
+const DESCRIPTION = `k.id, k.user_id as "userId", k.token_name as name, k.created_at as "createdAt",
+  k.last_used as "lastUsed", k.expires_at as "expiresAt",
+  json_build_object('scopes', k.scopes, 'allowList', k.allow_list) as scope`;
+
+/** One page of a user's tokens, the newest first, and how many there are in all. */
+export async function listTokens(
+  db: Queryable,
+  userId: string,
+  page: { readonly limit: number; readonly offset: number },
+): Promise<{ tokens: TokenDescription[]; total: number }> {
+  const { rows } = await db.query<TokenDescription & { total: number }>(
+    `select total.count as total, page.*
+      from (select count(*)::int as count from api_keys where user_id = $1) total
+      left join (
+        select ${DESCRIPTION} from api_keys k where k.user_id = $1 order by k.created_at desc, k.id limit $2 offset $3
+      ) page on true
+      order by page."createdAt" desc, page.id`,
+    [userId, page.limit, page.offset],
+  );
+  return { tokens: rows.filter(({ id }) => id !== null), total: rows[0]?.total ?? 0 };
+}
+
+/** Finds a token of a user by its id. */
+export async function describeToken(db: Queryable, userId: string, id: string): Promise<TokenDescription | undefined> {
+  const { rows } = await db.query<TokenDescription>(
+    `select ${DESCRIPTION} from api_keys k where k.user_id = $1 and k.id = $2`,
+    [userId, id],
+  );
+  return rows[0];
+}
+
+/** Deletes a token of a user, and returns what it was. */
+export async function deleteToken(db: Queryable, userId: string, id: string): Promise<TokenDescription | undefined> {
+  const { rows } = await db.query<TokenDescription>(
+    `delete from api_keys k where k.user_id = $1 and k.id = $2 returning ${DESCRIPTION}`,
+    [userId, id],
+  );
+  return rows[0];
 }

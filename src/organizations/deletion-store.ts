@@ -1,0 +1,28 @@
+import type pg from "pg";
+
+/** How much there still is in an organization that must be gone before it can go. */
+export type Dependants = { readonly workspaces: number; readonly templates: number };
+
+/** Counts what is in the way of deleting an organization; prebuilds are workspaces, too. */
+export async function countDependants(client: pg.PoolClient, id: string): Promise<Dependants> {
+  const { rows } = await client.query<Dependants>(
+    `select (select count(*)::int from workspaces where organization_id = $1 and not deleted) as workspaces,
+        (select count(*)::int from templates where organization_id = $1 and not deleted) as templates`,
+    [id],
+  );
+  return rows[0] as Dependants;
+}
+
+/**
+ * Deletes an organization: it is no longer found, and nobody is a member of it or of its groups any more. The row stays,
+ * because deleted workspaces and templates refer to it.
+ */
+export async function deleteOrganization(client: pg.PoolClient, id: string, now: Date): Promise<void> {
+  // In this order: who is being added to a group holds the membership of the organization until that is done.
+  await client.query("delete from organization_members where organization_id = $1", [id]);
+  await client.query(
+    "delete from group_members gm using groups g where g.id = gm.group_id and g.organization_id = $1",
+    [id],
+  );
+  await client.query("update organizations set deleted = true, updated_at = $2 where id = $1", [id, now]);
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ORGANIZATION_ROLES } from "../rbac/roles.ts";
+import { readScope } from "../rbac/scope.ts";
+import { builtIn, ORG, SECOND, subjectWith } from "../rbac/subject.fixture.ts";
+import { assignableRoles, roleChange, roleChangeProblem, storedRoles, unknownRoles } from "./role-change.ts";
+
+const ADMIN = "organization-admin";
+const AUDITOR = "organization-auditor";
+const NOTHING = { added: [], removed: [] };
+
+describe("roles", () => {
+  it("are stored once each, in order, without the one that every member has", () => {
+    const given = [AUDITOR, "organization-member", ADMIN, AUDITOR];
+    assert.deepEqual(storedRoles(given), [ADMIN, AUDITOR]);
+  });
+
+  it("that there are not are named with their places", () => {
+    assert.deepEqual(unknownRoles(["organization-member", ...ORGANIZATION_ROLES]), []);
+    assert.deepEqual(
+      unknownRoles([ADMIN, "owner", AUDITOR, "toString"]).map(({ field }) => field),
+      ["roles.1", "roles.3"],
+    );
+  });
+
+  it("change by what is added and what is removed", () => {
+    assert.deepEqual(roleChange([ADMIN, AUDITOR], [AUDITOR, "x"]), { added: ["x"], removed: [ADMIN] });
+    assert.deepEqual(roleChange([ADMIN, AUDITOR], [AUDITOR, ADMIN]), NOTHING);
+  });
+});
+
+describe("a change of roles", () => {
+  const admin = subjectWith(builtIn(ADMIN));
+  const userAdmin = subjectWith(builtIn("organization-user-admin"));
+  const give = (name: string) => ({ added: [name], removed: [] });
+  const take = (name: string) => ({ added: [], removed: [name] });
+
+  it("is for who may give and take each of the roles in this organization", () => {
+    assert.equal(roleChangeProblem(admin, ORG, { added: [ADMIN], removed: [AUDITOR] }), undefined);
+    assert.match(roleChangeProblem(admin, SECOND, give(AUDITOR)) ?? "", /needs the right assign_org_role:assign$/);
+    const beyond = `your own roles do not let you give or take ${ADMIN}`;
+    for (const change of [give(ADMIN), take(ADMIN)]) assert.equal(roleChangeProblem(userAdmin, ORG, change), beyond);
+    assert.equal(roleChangeProblem(userAdmin, ORG, give("organization-member")), undefined);
+    assert.match(roleChangeProblem(admin, ORG, give("made-up")) ?? "", / give or take made-up$/);
+  });
+
+  it("that changes nothing still needs the right to give roles", () => {
+    assert.equal(roleChangeProblem(userAdmin, ORG, NOTHING), undefined);
+    assert.notEqual(roleChangeProblem(subjectWith(builtIn(AUDITOR)), ORG, NOTHING), undefined);
+  });
+
+  it("goes no further than the token does", () => {
+    const scope = readScope({ scopes: ["assign_org_role:assign"], allowList: ["*:*"] });
+    const limited = { ...admin, scope };
+    assert.equal(roleChangeProblem(limited, ORG, give(AUDITOR)), undefined);
+    assert.match(roleChangeProblem(limited, ORG, take(AUDITOR)) ?? "", /needs the right assign_org_role:unassign$/);
+  });
+
+  it("can be of the roles that are said to be assignable", () => {
+    const names = (subject: typeof admin) =>
+      assignableRoles(subject, ORG)
+        .filter(({ assignable }) => assignable)
+        .map(({ name }) => name);
+    assert.deepEqual(names(admin), ORGANIZATION_ROLES);
+    assert.deepEqual(names(userAdmin), []);
+  });
+});

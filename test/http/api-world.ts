@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import type { TestContext } from "node:test";
+import type { Known } from "./schema-values.ts";
+import { startTestServer, type TestServer } from "./server.ts";
+import { givenTemplate, givenWorkspace } from "./world.ts";
+
+/** A server with one of each thing that a path can name, all of them in the default organization and alice's. */
+export type ApiWorld = {
+  readonly server: TestServer;
+  /** What names those things in the parts of a path. */
+  parts(path: string): Readonly<Record<string, string>>;
+  /** The same parts with ids and names that nothing has. */
+  absent(path: string): Readonly<Record<string, string>>;
+  readonly known: Known;
+};
+
+/** Builds the world on a database of its own. */
+export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
+  const server = await startTestServer(t);
+  const template = await givenTemplate(server);
+  const ownerId = server.alice.id;
+  const workspace = await givenWorkspace(server, { ownerId, name: "dev", template });
+  const busy = await givenWorkspace(server, { ownerId, name: "busy", template, job: "running" });
+  const groups = "/api/v2/organizations/default/groups";
+  const group = await server.send("POST", groups, { as: server.admin, json: { name: "crew" } });
+  const { rows: tokens } = await server.pool.query("select id from api_keys where user_id = $1", [server.alice.id]);
+  const { rows: versions } = await server.pool.query("select name from template_versions");
+  const kinds: Record<string, { readonly id?: string; readonly name?: string }> = {
+    users: { id: tokens[0].id },
+    workspace: { name: "dev" },
+    templates: { id: template.id, name: "devbox" },
+    versions: { id: template.id, name: versions[0].name },
+    templateversions: { id: template.versionId },
+    workspaces: { id: workspace.id },
+    workspacebuilds: { id: busy.buildId },
+    provisionerjobs: { id: workspace.jobId },
+    presets: { id: template.smallId },
+    groups: { name: "crew" },
+  };
+  const others = { user: "alice", organization: "default", group: group.json().id, number: "1" };
+
+  /** What kind of thing an id or a name in a path is of is what the last word before it says. */
+  function parts(path: string): Record<string, string> {
+    return Object.fromEntries(
+      Array.from(path.matchAll(/\{(\w+)\}/g), ({ 1: part = "", index }) => {
+        const kind = path
+          .slice(0, index)
+          .split("/")
+          .findLast((word) => word in kinds);
+        const meant = others[part as keyof typeof others] ?? kinds[kind ?? ""]?.[part as "id" | "name"];
+        return [part, meant ?? assert.fail(`nothing in this world is meant by {${part}} in ${path}`)];
+      }),
+    );
+  }
+
+  return {
+    server,
+    parts,
+    absent: (path) =>
+      Object.fromEntries(Object.keys(parts(path)).map((part) => [part, part === "number" ? "9" : randomUUID()])),
+    known: {
+      names: [
+        ...new Set([
+          ...Object.values(kinds).flatMap(({ id, name }) => [id, name].filter((value) => value !== undefined)),
+          ...Object.values(others),
+          ...["mine", "dev-2", server.alice.id, server.defaultOrganizationId, template.plainId],
+        ]),
+      ],
+      fields: {
+        id: [template.versionId],
+        template_id: [template.id],
+        template_version_id: [template.versionId],
+        template_version_preset_id: [template.smallId, template.plainId],
+        organization_ids: [server.defaultOrganizationId, server.otherOrganizationId],
+        add_users: [server.alice.id],
+        remove_users: [server.alice.id],
+        roles: ["auditor", "user-admin", "organization-auditor", "organization-admin"],
+        scopes: ["all", "workspace:*", "template:read"],
+        allow_list: ["*:*", `template:${template.id}`],
+      },
+    },
+  };
+}

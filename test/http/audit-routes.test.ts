@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { givenVersion } from "../support/given.ts";
+import { everyRoute, filled } from "./api-routes.ts";
+import { startTestServer, type TestServer } from "./server.ts";
+import { givenPrebuild, givenTemplate } from "./world.ts";
+
+type Row = { entry: string; diff: Record<string, { old: unknown; new: unknown }>; by: unknown[] };
+
+/** Ids and instants are other ones every time. */
+const steady = (text: string): string =>
+  text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID").replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, "TIME");
+
+/** An entry on a line: what was made or deleted with the names of its fields, and what was changed with the change. */
+function lineOf({ entry, diff }: Row): string {
+  const changes = Object.entries(diff).map(([field, { old, new: now }]) =>
+    /^(create|delete|claim) /.test(entry) ? field : `${field} ${JSON.stringify(old)} -> ${JSON.stringify(now)}`,
+  );
+  return steady(`${entry}: ${changes.sort().join(", ")}`);
+}
+
+/** Calls routes by their names, each of which must succeed and leave these entries, by that caller and request. */
+async function givenCaller(server: TestServer) {
+  const routes = new Map((await everyRoute(server)).map((route) => [route.name, route]));
+  const called = new Set<string>();
+  async function does(name: string, parts: Record<string, string>, json: object | undefined, ...entries: string[]) {
+    const route = routes.get(name) ?? assert.fail(`there is no route ${name}`);
+    called.add(name);
+    const { rows: last } = await server.pool.query("select coalesce(max(id), 0) as id from audit_logs");
+    const body = json === undefined ? {} : { json };
+    const headers = { "user-agent": name };
+    const answer = await server.send(route.method, filled(route, parts), { as: server.admin, headers, ...body });
+    assert.ok(answer.statusCode < 300, `${name}: ${answer.statusCode} ${answer.body}`);
+    const { rows } = await server.pool.query<Row>(
+      `select a.action || ' ' || a.resource_type || ' ' || a.resource_target || coalesce(' in ' || o.name, '') as entry,
+         a.diff, json_build_array(a.user_id, a.ip, a.user_agent, a.request_id) as by
+       from audit_logs a left join organizations o on o.id = a.organization_id where a.id > $1 order by a.id`,
+      [last[0].id],
+    );
+    assert.deepEqual(rows.map(lineOf), entries, name);
+    for (const { by } of rows) {
+      assert.deepEqual(by, [server.admin.id, "127.0.0.1", name, answer.headers["x-request-id"]], name);
+    }
+    return answer.body === "" ? undefined : answer.json();
+  }
+  const mutating = [...routes.values()].filter(({ method }) => method !== "GET").map(({ name }) => name);
+  return { does, forgotten: () => mutating.filter((name) => !called.has(name)) };
+}
+
+it("whatever changes something says in the audit log who changed it and what", async (t) => {
+  const server = await startTestServer(t);
+  const template = await givenTemplate(server);
+  await server.pool.query("update template_versions set name = 'first'");
+  const { does, forgotten } = await givenCaller(server);
+
+  await does(
+    "apply",
+    {},
+    { organizations: [{ name: "applied" }] },
+    "create organization applied in applied: display_name, is_default, name",
+  );
+  const organization = "lab";
+  const everything = "description, display_name, icon, is_default, name";
+  await does(
+    "createOrganization",
+    {},
+    { name: "lab" },
+    `create organization lab in lab: ${everything}`,
+    "create organization_member admin in lab: roles, username",
+  );
+  await does(
+    "updateOrganization",
+    { organization },
+    { description: "x" },
+    'write organization lab in lab: description "" -> "x"',
+  );
+
+  const user = "carol";
+  const carol = { username: user, email: "carol@example.com" };
+  const { id: userId } = await does(
+    "createUser",
+    {},
+    carol,
+    "create user carol: email, login_type, name, roles, status, username",
+    "create organization_member carol in default: roles, username",
+  );
+  await does("updateUserProfile", { user }, { name: "Carol" }, 'write user carol: name "" -> "Carol"');
+  await does("updateUserRoles", { user }, { roles: ["auditor"] }, 'write user carol: roles [] -> ["auditor"]');
+  await does("makeUserDormant", { user }, undefined, 'write user carol: status "active" -> "dormant"');
+  await does("suspendUser", { user }, undefined, 'write user carol: status "dormant" -> "suspended"');
+  await does("activateUser", { user }, undefined, 'write user carol: status "suspended" -> "active"');
+  const token = "api_key carol/ci: allow_list, scopes, token_name, user_id";
+  await does("createToken", { user }, { token_name: "ci" }, `create ${token}`);
+  const { rows: tokens } = await server.pool.query("select id from api_keys where user_id = $1", [userId]);
+  await does("deleteToken", { user, id: tokens[0].id }, undefined, `delete ${token}`);
+  await does("updateUserLoginType", { user }, { login_type: "none" }, 'write user carol: login_type "token" -> "none"');
+
+  const member = "organization_member carol in lab: ";
+  await does("addMember", { organization, user }, undefined, `create ${member}roles, username`);
+  const roles = ["organization-auditor"];
+  await does(
+    "updateMemberRoles",
+    { organization, user },
+    { roles },
+    `write ${member}roles [] -> ["organization-auditor"]`,
+  );
+  const crew = "group crew in lab: ";
+  const { id: group } = await does(
+    "createGroup",
+    { organization },
+    { name: "crew" },
+    `create ${crew}avatar_url, display_name, name, quota_allowance`,
+  );
+  await does(
+    "updateGroup",
+    { group },
+    { add_users: [userId] },
+    `write ${crew}members_added null -> [{"id":"ID","username":"carol"}]`,
+  );
+  await does("deleteGroup", { group }, undefined, `delete ${crew}avatar_url, display_name, name, quota_allowance`);
+  await does("removeMember", { organization, user }, undefined, `delete ${member}roles, username`);
+  await does("deleteUser", { user }, undefined, "delete user carol: email, login_type, name, roles, status, username");
+  await does("deleteOrganization", { organization }, undefined, `delete organization lab in lab: ${everything}`);
+
+  const paused = { reconciliation_paused: true };
+  await does(
+    "updatePrebuildsSettings",
+    {},
+    paused,
+    "write prebuilds_settings all pools: reconciliation_paused null -> true",
+  );
+  const preset = { id: template.smallId };
+  const pool = "write pool devbox/small in default:";
+  await does("pausePool", preset, undefined, `${pool} paused false -> true`);
+  await does("resumePool", preset, undefined, `${pool} paused true -> false`);
+  await does("resetPool", preset, undefined, `${pool} failures_reset_at null -> TIME`);
+  const { id } = template;
+  const devbox = "write template devbox in default:";
+  await does(
+    "invalidatePrebuilds",
+    { id },
+    undefined,
+    `${devbox} last_invalidated_at {"plain":null,"small":null} -> {"plain":TIME,"small":TIME}`,
+  );
+  await does("updateTemplate", { id }, { icon: "/x.svg" }, `${devbox} icon "" -> "/x.svg"`);
+  const other = await givenVersion(server, id);
+  const version = "write template_version devbox@ID in default: archived";
+  await does(
+    "updateActiveTemplateVersion",
+    { id },
+    { id: template.versionId },
+    `${devbox} active_version_id "ID" -> "ID", active_version_name "ID" -> "first"`,
+  );
+  await does("archiveTemplateVersion", { id: other }, undefined, `${version} false -> true`);
+  await does("unarchiveTemplateVersion", { id: other }, undefined, `${version} true -> false`);
+
+  await givenPrebuild(server, template);
+  const alice = { organization: "default", user: "alice" };
+  const body = { name: "mine", template_version_id: template.versionId, template_version_preset_id: template.smallId };
+  await does("createWorkspace", alice, body, "claim workspace alice/mine in default: name, owner_id");
+  const own = { name: "own", template_id: id };
+  const built = await does(
+    "createWorkspace",
+    alice,
+    own,
+    "create workspace alice/own in default: automatic_updates, name, owner_id, template_id, template_version_id, ttl",
+  );
+  const workspace = { id: built.id };
+  await does(
+    "updateAutoupdates",
+    workspace,
+    { automatic_updates: "always" },
+    'write workspace alice/own in default: automatic_updates "never" -> "always"',
+  );
+  await does(
+    "cancelBuild",
+    { id: built.latest_build.id },
+    undefined,
+    'cancel workspace_build alice/own in default: build_number 1 -> 1, status "pending" -> "canceled"',
+  );
+  await does(
+    "createBuild",
+    workspace,
+    { transition: "delete" },
+    "delete workspace_build alice/own in default: build_number",
+  );
+  await server.pool.query("update workspaces set deleted = true");
+  const settings = "default_ttl_ms, deprecation_message, description, display_name, icon, name, provisioner";
+  await does(
+    "deleteTemplate",
+    { id },
+    undefined,
+    `delete template devbox in default: active_version_id, allow_user_autostart, allow_user_autostop, ${settings}`,
+  );
+
+  assert.deepEqual(forgotten(), [], "every route that changes something is tested");
+});
