@@ -23,12 +23,22 @@ export function auditEntriesOf(state: State, plan: ApplyPlan): AuditEntry[] {
   const { insert, update } = plan.presets;
   const rescheduled = plan.schedules.filter((row) => ![...insert, ...update].includes(row));
   const presets = { insert, update: [...update, ...rescheduled] };
+  // A version that becomes the active one leaves the archive.
+  const active = new Set(plan.templates.update.map(({ activeVersionId }) => activeVersionId));
+  const restored = state.versions.filter(({ id, archived }) => archived && active.has(id));
   return [
     ...entriesOf(plan.organizations, state.organizations, describeOrganization),
     ...entriesOf(plan.users, state.users, describeUser),
     ...entriesOf(plan.members, state.members, (row) => describeMember(row, usernames.get(row.userId))),
     ...entriesOf(plan.templates, state.templates, describeTemplate),
-    ...plan.versions.map((row) => entryOf("create", undefined, describeVersion(row, templates.get(row.templateId)))),
+    ...plan.versions.map(({ id, name, templateId, fileHash }) => {
+      const fields = { name, template_id: templateId, source_hash: fileHash };
+      return entryOf("create", undefined, describeVersion({ id, name }, templates.get(templateId), fields));
+    }),
+    ...restored.map(({ id, name, templateId }) => {
+      const described = (archived: boolean) => describeVersion({ id, name }, templates.get(templateId), { archived });
+      return entryOf("write", described(true), described(false));
+    }),
     ...entriesOf(presets, state.presets, (row) =>
       describePreset(row, versions.get(row.versionId), parameters.get(row.id) ?? []),
     ),
@@ -91,11 +101,12 @@ function describeMember({ organizationId, userId, roles }: MemberRow, username =
 }
 
 function describeVersion(
-  { id, organizationId, name, fileHash }: VersionRow,
+  { id, name }: Pick<VersionRow, "id" | "name">,
   template: TemplateRow | undefined,
+  fields: Described["fields"],
 ): Described {
-  const fields = { name, template_id: template?.id, source_hash: fileHash };
-  return { type: "template_version", id, target: `${template?.name}@${name}`, organizationId, fields };
+  const { name: templateName, organizationId = null } = template ?? {};
+  return { type: "template_version", id, target: `${templateName}@${name}`, organizationId, fields };
 }
 
 /** @param parameters those of a new preset; they never change */

@@ -71,6 +71,6 @@ export type State = {
   readonly users: readonly UserRow[];
   readonly members: readonly MemberRow[];
   readonly templates: readonly TemplateRow[];
-  readonly versions: readonly Pick<VersionRow, "id" | "templateId" | "name">[];
+  readonly versions: readonly (Pick<VersionRow, "id" | "templateId" | "name"> & { readonly archived: boolean })[];
   readonly presets: readonly PresetRow[];
 };

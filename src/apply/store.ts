@@ -44,7 +44,7 @@ export async function readState(
     [organizations.map(({ id }) => id), lower(document.templates.map(({ name }) => name))],
   );
   const { rows: versions } = await client.query<State["versions"][number]>(
-    `select id, template_id as "templateId", name from template_versions
+    `select id, template_id as "templateId", name, archived from template_versions
      where template_id = any($1) and name = any($2)`,
     [templates.map(({ id }) => id), versionNames],
   );

@@ -1,11 +1,10 @@
 /** What can be done to an audited object. */
-export const AUDIT_ACTIONS = ["create", "write", "delete", "claim", "start", "stop", "cancel", "apply"] as const;
+export const AUDIT_ACTIONS = ["create", "write", "delete", "claim", "start", "stop", "cancel"] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** The kinds of objects that are audited. */
 export const AUDITED_TYPES = [
   "api_key",
-  "deployment",
   "group",
   "organization",
   "organization_member",

@@ -17,7 +17,7 @@ export type Client = {
     method: "POST" | "PUT" | "PATCH" | "DELETE",
     path: string,
     json?: string,
-    options?: { readonly timeoutMs?: number },
+    options?: { readonly timeoutMs?: number; readonly headers?: Readonly<Record<string, string>> },
   ): Promise<T>;
   /** Reads the text of an answer as it comes; ends with the answer, and fails when the connection is lost. */
   stream(
@@ -40,15 +40,18 @@ export async function openClient(io: Io): Promise<Client> {
   const token = config.token ?? (isLocal ? await readLocal(files.token) : undefined) ?? noToken(url, files.token);
   const urlOf = (path: string) => `${url.replace(/\/+$/, "")}/api/v2${path}`;
   const call = <T>(
-    given: Pick<Call, "method" | "body" | "signal"> & { path: string; timeoutMs?: number | undefined },
+    given: Pick<Call, "method" | "body" | "signal"> & {
+      path: string;
+      timeoutMs?: number | undefined;
+      headers?: Call["headers"] | undefined;
+    },
   ) => {
-    const { path, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = given;
-    return request<T>({ ...rest, url: urlOf(path), base: url, token, timeoutMs });
+    const { path, timeoutMs = DEFAULT_TIMEOUT_MS, headers = {}, ...rest } = given;
+    return request<T>({ ...rest, headers, url: urlOf(path), base: url, token, timeoutMs });
   };
   return {
     get: (path, options) => call({ method: "GET", path, body: undefined, signal: options?.signal }),
-    send: (method, path, body, options) =>
-      call({ method, path, body, signal: undefined, timeoutMs: options?.timeoutMs }),
+    send: (method, path, body, options) => call({ ...options, method, path, body, signal: undefined }),
     stream: (path, options) => stream({ ...options, url: urlOf(path), base: url, token }),
   };
 }
@@ -60,6 +63,7 @@ type Call = {
   readonly method: string;
   readonly body: string | undefined;
   readonly timeoutMs: number;
+  readonly headers: Readonly<Record<string, string>>;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal | undefined;
 };
@@ -67,13 +71,14 @@ type Call = {
 /** Statuses of answers without a body: done, and nothing has changed. */
 const WITHOUT_BODY: readonly number[] = [204, 304];
 
-async function request<T>({ url, base, token, method, body, timeoutMs, signal }: Call): Promise<T> {
+async function request<T>({ url, base, token, method, body, timeoutMs, headers, signal }: Call): Promise<T> {
   let status: number;
   let text: string;
   try {
     const response = await fetch(url, {
       method,
       headers: {
+        ...headers,
         authorization: `Bearer ${token}`,
         accept: "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),

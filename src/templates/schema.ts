@@ -5,7 +5,7 @@ const MAX_TTL_DAYS = 30;
 const ttlRule = `a whole number of milliseconds from 0 (for ever) to ${MAX_TTL_DAYS * DAY_MS} (${MAX_TTL_DAYS} days)`;
 const nameRule = "must be 1 to 32 letters, digits and single hyphens between them";
 
-/** Text of at most `max` characters; may be empty. Halves of characters are refused, for the audit log cannot hold them. */
+/** Text of at most `max` characters that PostgreSQL gives back unchanged; may be empty. */
 const text = (max: number) =>
   z
     .string({ error: "must be text" })

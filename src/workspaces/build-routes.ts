@@ -11,7 +11,7 @@ import { templateResource } from "../templates/resource.ts";
 import type { AskedBuild } from "./build-rules.ts";
 import { cancelBuild, queueBuild } from "./builds.ts";
 import type { LockedWorkspace } from "./builds-store.ts";
-import { mayBuild, mayCancel, templateRights, type WorkspaceOwnership, workspaceResource } from "./rights.ts";
+import { mayBuild, templateRights, type WorkspaceOwnership, workspaceResource } from "./rights.ts";
 import { BUILD_BODY_LIMIT, type BuildView, buildSchema, createBuildBody } from "./schema.ts";
 import {
   findBuild,
@@ -158,7 +158,7 @@ export function registerBuildRoutes(app: App, context: Context): void {
   app.patch(
     "/workspacebuilds/:id/cancel",
     {
-      config: { access: { action: "update", of: workspaceOfBuild, by: mayCancel } },
+      config: { access: { action: "update", of: workspaceOfBuild, by: mayBuild } },
       schema: {
         operationId: "cancelBuild",
         summary: "Cancels a build",

@@ -11,6 +11,7 @@ export type CreateTarget = {
   readonly versionId: string;
   /** The version is the one that the template's pools are built from. */
   readonly versionActive: boolean;
+  readonly versionArchived: boolean;
   /** Why the template should not be used any more; empty when it may be. */
   readonly deprecated: string;
   /** Nanoseconds; 0 means no autostop. */
@@ -37,6 +38,7 @@ type TargetRow = {
   provisioner: string;
   version_id: string;
   version_active: boolean;
+  version_archived: boolean;
   deprecated: string;
   default_ttl: string;
   allow_user_autostart: boolean;
@@ -64,7 +66,7 @@ export async function readCreateTarget(db: Queryable, wanted: WantedTarget): Pro
   const { rows } = await db.query<TargetRow>(
     prepared(
       `select t.id as template_id, t.name as template_name, t.provisioner, v.id as version_id,
-         coalesce(t.active_version_id = v.id, false) as version_active, t.deprecated, t.default_ttl,
+         coalesce(t.active_version_id = v.id, false) as version_active, v.archived as version_archived, t.deprecated, t.default_ttl,
          t.allow_user_autostart, t.allow_user_autostop,
          exists (select from template_version_parameters d where d.template_version_id = v.id) as declares_parameters,
          coalesce((select json_agg(json_build_object('id', p.id, 'desired_instances', p.desired_instances,
@@ -91,6 +93,7 @@ function targetOf(row: TargetRow): CreateTarget {
     provisioner: row.provisioner,
     versionId: row.version_id,
     versionActive: row.version_active,
+    versionArchived: row.version_archived,
     deprecated: row.deprecated,
     defaultTtl: Number(row.default_ttl),
     allowUserAutostart: row.allow_user_autostart,
@@ -126,31 +129,38 @@ export type NewWorkspace = {
   readonly request: IdempotentRequest | null;
 };
 
-/** Adds an ordinary workspace with its first build, job and audit entry; returns its id. */
+/**
+ * Adds an ordinary workspace with its first build, job and audit entry.
+ * @returns its id; undefined when its template has been deleted meanwhile
+ */
 export async function insertWorkspace(
   client: Queryable,
   workspace: NewWorkspace,
   ids: { readonly buildId: string; readonly jobId: string },
   missReason: MissReason,
-): Promise<string> {
+): Promise<string | undefined> {
   const { rows } = await client.query<{ id: string }>(
-    `with new_workspace as (
+    `with living_template as (
+       -- Whoever deletes the template waits for this, and then finds the workspace.
+       select id from templates where id = $4 and not deleted for key share
+     ), new_workspace as (
        insert into workspaces (created_at, updated_at, last_used_at, owner_id, organization_id, template_id, name,
          autostart_schedule, next_start_at, ttl, automatic_updates, latest_build_id, latest_build_number,
          latest_transition, latest_job_status, latest_template_version_id, preset_id)
-       values ($1, $1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 'start', 'pending', $11, $12)
+       select $1, $1, $1, $2, $3, id, $5, $6, $7, $8, $9, $10, 1, 'start', 'pending', $11, $12 from living_template
        returning id
      ), new_job as (
        insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
-       values ($13, $1, $1, $3, $14, $15, 'workspace_build',
-         jsonb_build_object('workspace_build_id', $10::uuid, 'prebuilt_workspace_stage', 'none'))
+       select $13, $1, $1, $3, $14, $15, 'workspace_build',
+         jsonb_build_object('workspace_build_id', $10::uuid, 'prebuilt_workspace_stage', 'none')
+       from new_workspace
      ), new_build as (
        insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
          transition, initiator_id, job_id, reason, template_version_preset_id)
        select $10, $1, $1, id, $11, 1, 'start', $14, $13, 'initiator', $12 from new_workspace
      ), new_parameters as (
        insert into workspace_build_parameters (workspace_build_id, name, value)
-       select $10, name, value from unnest($16::text[], $17::text[]) as p (name, value)
+       select $10, name, value from unnest($16::text[], $17::text[]) as p (name, value), new_workspace
      ), new_request as (
        insert into workspace_requests (user_id, idempotency_key, request_hash, workspace_id, miss_reason, created_at)
        select $14, $18, $19, id, $20, $1 from new_workspace where $18::text is not null
@@ -188,9 +198,7 @@ export async function insertWorkspace(
       JSON.stringify(difference(null, auditedFields(workspace))),
     ],
   );
-  const row = rows[0];
-  if (!row) throw new Error("the new workspace was not returned");
-  return row.id;
+  return rows[0]?.id;
 }
 
 function auditedFields(workspace: NewWorkspace) {

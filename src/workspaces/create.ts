@@ -94,8 +94,11 @@ async function findTarget(context: Context, input: CreateWorkspaceInput): Promis
     versionId: input.templateVersionId,
     presetId: input.presetId,
   });
-  if (!target)
-    throw new ProblemError("not_found", "there is no such template or template version in this organization");
+  if (!target) throw noTemplate();
+  if (target.versionArchived) {
+    const message = `this version of the template ${target.templateName} is archived; choose another one`;
+    throw new ProblemError("conflict", message);
+  }
   if (target.deprecated !== "") {
     throw new ProblemError("invalid", `the template ${target.templateName} is deprecated: ${target.deprecated}`);
   }
@@ -118,6 +121,9 @@ async function findAnswered(context: Context, input: CreateWorkspaceInput): Prom
   const { workspaceId, missReason } = answered;
   return { workspaceId, claimed: missReason === null, missReason, repeated: true };
 }
+
+const noTemplate = () =>
+  new ProblemError("not_found", "there is no such template or template version in this organization");
 
 /** Claims, else builds anew; undefined when it is worth waiting for a prebuild instead. */
 async function tryOnce(
@@ -187,6 +193,7 @@ function buildAnew(context: Context, workspace: NewWorkspace, missReason: MissRe
   const ids = { buildId: randomUUID(), jobId: randomUUID() };
   return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
     const workspaceId = await insertWorkspace(client, workspace, ids, missReason);
+    if (workspaceId === undefined) throw noTemplate();
     await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
     return workspaceId;
   });

@@ -49,7 +49,7 @@ export function registerLogRoutes(app: App, context: Context): void {
 
   // Whoever follows a log must not hold up the end of the daemon; another replica can go on with it.
   const closing = new AbortController();
-  app.addHook("preClose", async () => {});
+  app.addHook("preClose", async () => closing.abort());
 
   /** The events of a build's log after a line: one for each line, and `end` when the build has ended. */
   async function* follow(request: FastifyRequest, buildId: string, after: number | undefined, signal: AbortSignal) {

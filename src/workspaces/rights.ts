@@ -31,15 +31,13 @@ export function mayOnWorkspace(subject: Subject, action: Action, workspace: Reso
   return can(subject, action, { ...workspace, type: "prebuilt_workspace" });
 }
 
-/** Whether the subject may have a workspace built; who deletes one must be able to read and change it, too. */
-export function mayBuild(subject: Subject, transition: Action, workspace: Resource): boolean {
-  const needed: readonly Action[] = transition === "delete" ? ["update", "delete"] : [transition];
-  return can(subject, "read", workspace) && needed.every((action) => mayOnWorkspace(subject, action, workspace));
-}
-
-/** Whether the subject may cancel a workspace's build, which is a change of a workspace that it can read. */
-export function mayCancel(subject: Subject, change: Action, workspace: Resource): boolean {
-  return can(subject, "read", workspace) && mayOnWorkspace(subject, change, workspace);
+/**
+ * Whether the subject may start, stop or delete a workspace, or `update` it by canceling a build of it. It must be able
+ * to read the workspace, and to delete one it must be able to change it, too.
+ */
+export function mayBuild(subject: Subject, action: Action, workspace: Resource): boolean {
+  const needed: readonly Action[] = action === "delete" ? ["update", "delete"] : [action];
+  return can(subject, "read", workspace) && needed.every((one) => mayOnWorkspace(subject, one, workspace));
 }
 
 /** What a build needs of its template beside the rights on the workspace. */

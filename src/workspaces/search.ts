@@ -1,4 +1,5 @@
 import { ProblemError } from "../errors.ts";
+import { searchWords } from "../search-words.ts";
 import { isUuid } from "../uuid.ts";
 import { type BuildStatus, buildStatusSchema } from "./schema.ts";
 
@@ -44,8 +45,7 @@ export function parseSearch(text: string): Written {
     if (found[key] !== undefined) refuse("q", `${key} is given twice`);
     found[key] = value;
   };
-  for (const [, key, quoted, plain] of text.matchAll(/(?:([^\s:"]+):)?(?:"([^"]*)"|(\S+))/g)) {
-    const value = quoted ?? plain ?? "";
+  for (const { key, value } of searchWords(text)) {
     if (key === undefined) {
       const [owner, name, ...rest] = value.split("/");
       if (name === undefined) take("name", value);
@@ -54,7 +54,7 @@ export function parseSearch(text: string): Written {
         take("owner", owner);
         take("name", name);
       }
-    } else if (isKey(key.toLowerCase())) take(key.toLowerCase() as Key, value);
+    } else if (isKey(key)) take(key, value);
     else refuse("q", `there is no filter ${JSON.stringify(key)}; use ${FILTERS.join(", ")}`);
   }
   return found;

@@ -119,6 +119,23 @@ it("a source that is another gives a version, which the template's entry has as 
   assert.deepEqual(template.diff, { active_version_id: { old, new: version.resource_id } });
 });
 
+it("a version that an apply takes out of the archive has an entry that says so", async (t) => {
+  const { pool, apply } = await setUp(t);
+  const { objects } = await apply(devbox());
+  await apply(devbox({ source: source("b2") }));
+  const { id = "" } = objects.find(({ kind }) => kind === "template_version") ?? {};
+  await pool.query("update template_versions set archived = true where id = $1", [id]);
+  const { entries } = await apply(devbox());
+  assert.deepEqual(
+    entries.map(({ entry, diff }) => [entry.replace(/@.*/, ""), Object.keys(diff)]),
+    [
+      ["write template devbox", ["active_version_id"]],
+      ["write template_version devbox", ["archived"]],
+    ],
+  );
+  assert.deepEqual([entries[1]?.resource_id, entries[1]?.diff["archived"]], [id, { old: true, new: false }]);
+});
+
 it("what changes of organizations, users and members is told of each by itself", async (t) => {
   const { apply } = await setUp(t);
   await apply(devbox());

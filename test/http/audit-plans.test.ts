@@ -2,16 +2,13 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { AuditFilter } from "../../src/audit/search.ts";
 import { listAuditEntries } from "../../src/audit/store.ts";
-import type { Queryable } from "../../src/db/connection.ts";
 import type { Visibility } from "../../src/rbac/visibility.ts";
+import { explaining, type PlanNode } from "../support/plans.ts";
 import { startTestServer } from "./server.ts";
 
 const ENTRIES = 30_000;
 /** Enough users and organizations for each to have a hundredth of the entries at most. */
 const EACH = 100;
-
-type Node = { "Node Type": string; "Relation Name"?: string; "Index Name"?: string; Plans?: Node[] };
-const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
 it("the audit log of one thing, user or organization is found and counted by an index, and never read whole", async (t) => {
   const { pool, admin } = await startTestServer(t);
@@ -39,19 +36,16 @@ it("the audit log of one thing, user or organization is found and counted by an 
 
   /** The tables and indexes of the log that each statement about it reads. */
   async function readsOf(visible: Visibility, filter: Partial<AuditFilter>): Promise<[count: number, ...string[]]> {
-    const reads: string[] = [];
-    const explaining = {
-      query: async (text: string, values: unknown[]) => {
-        const explained = await pool.query<{ "QUERY PLAN": [{ Plan: Node }] }>(`explain (format json) ${text}`, values);
-        const nodes = nodesOf(explained.rows[0]?.["QUERY PLAN"][0].Plan ?? assert.fail());
-        const log = nodes.filter((node) => (node["Index Name"] ?? node["Relation Name"])?.startsWith("audit_logs"));
-        if (log.length > 0) reads.push(log.map((node) => node["Index Name"] ?? node["Node Type"]).join(" "));
-        return pool.query(text, values);
-      },
-    } as Queryable;
+    const plans: PlanNode[][] = [];
     const page = { limit: 10, offset: 0 };
-    const { count } = await listAuditEntries(explaining, visible, { targets: [], ...filter }, page);
-    return [count, ...reads];
+    const { count } = await listAuditEntries(explaining(pool, plans), visible, { targets: [], ...filter }, page);
+    const reads = plans.map((nodes) =>
+      nodes
+        .filter((node) => (node["Index Name"] ?? node["Relation Name"])?.startsWith("audit_logs"))
+        .map((node) => node["Index Name"] ?? node["Node Type"])
+        .join(" "),
+    );
+    return [count, ...reads.filter((read) => read !== "")];
   }
 
   const [found, ...reads] = await readsOf(everything, {});

@@ -3,14 +3,10 @@ import { it } from "node:test";
 import { type JobFilter, listJobs } from "../../src/provisioner/job-store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { givenContext, givenPool, givenUser } from "../support/given.ts";
+import { explaining, type PlanNode } from "../support/plans.ts";
 
 /** So many as a year of some hundred builds a day leaves behind. */
 const JOBS = 300_000;
-
-type Node = { "Node Type": string; "Relation Name"?: string; "Index Name"?: string; Plans?: Node[] };
-type Row = { "QUERY PLAN": [{ Plan: Node }] };
-
-const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
 it("a page of a long history of jobs takes the entries of an index that it shows, and jobs under way have their own", async (t) => {
   const { pool } = await givenContext(t);
@@ -27,13 +23,8 @@ it("a page of a long history of jobs takes the entries of an index that it shows
 
   /** How the statement for a page reads the table of jobs. */
   async function planOf(filter: JobFilter): Promise<(string | undefined)[][]> {
-    const plans: Node[][] = [];
-    const query = async (text: string, values: unknown[]) => {
-      const { rows } = await pool.query<Row>(`explain (format json) ${text}`, values);
-      plans.push(...rows.map((row) => nodesOf(row["QUERY PLAN"][0].Plan)));
-      return pool.query(text, values);
-    };
-    await listJobs({ query } as typeof pool, organizationId, filter, { limit: 100, offset: 0 });
+    const plans: PlanNode[][] = [];
+    await listJobs(explaining(pool, plans), organizationId, filter, { limit: 100, offset: 0 });
     const [page = []] = plans;
     return page
       .filter((node) => node["Relation Name"] === "provisioner_jobs")
