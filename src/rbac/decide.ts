@@ -44,7 +44,7 @@ export type Subject = {
 };
 
 /** Who may do what to one thing beside what roles say: actions by the id of a user or a group. */
-export type AccessList = Readonly<Record<string, readonly Action[]>>;
+type AccessList = Readonly<Record<string, readonly Action[]>>;
 
 /** A thing that is protected; `id` is absent while it is being created. */
 export type Resource = {

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { ApplyDocument } from "../../src/apply/document.ts";
 import { applyDocument } from "../../src/apply/execute.ts";
 import type { Actor, Difference } from "../../src/audit/entry.ts";
 import { COMMAND_LINE } from "../../src/audit/entry.ts";
+import { startProcess } from "../support/daemon.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { applyContext, devbox, document, insertInitiator, small, source } from "./support.ts";
+
+const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart/prebuildd.yaml", import.meta.url));
 
 type Entry = {
   entry: string;
@@ -154,11 +158,21 @@ it("what changes of organizations, users and members is told of each by itself",
   );
 });
 
-it("the entries are whose the apply is: the caller's, or nobody's when the command line applies a file", async (t) => {
+it("the entries are whose the apply is: the caller's, or nobody's without one", async (t) => {
   const { pool, apply } = await setUp(t);
   const { rows } = await pool.query<{ id: string }>("select id from users where username = 'root'");
   const userId = rows[0]?.id ?? "";
   const byRoot = await apply(document({ organizations: [{ name: "default" }] }), { ...COMMAND_LINE, userId });
   const byNobody = await apply(document({ organizations: [{ name: "lab" }] }));
   assert.deepEqual([byRoot.entries[0]?.user_id, byNobody.entries[0]?.user_id], [userId, null]);
+});
+
+it("what the daemon applies when it is started is nobody's", async (t) => {
+  const { url, pool } = await createTestDatabase(t);
+  const daemon = await startProcess(t, ["run", "--apply", QUICKSTART], { env: { DATABASE_URL: url } });
+  await daemon.ready();
+  const { rows } = await pool.query<{ users: number; entries: number }>(
+    "select count(user_id)::int as users, count(*)::int as entries from audit_logs",
+  );
+  assert.ok(rows[0] && rows[0].users === 0 && rows[0].entries > 4, JSON.stringify(rows));
 });

@@ -50,7 +50,7 @@ describe("commands that talk to a daemon", () => {
   it("refuse to apply for somebody who does not run the deployment", async (t) => {
     const api = await startApi(t);
     const { code, stderr } = await api.as(api.alice, "apply", "-f", await writeApplyFile(t));
-    assert.equal(stderr, "error: you are not allowed to do this\n");
+    assert.equal(stderr, "error: you are not allowed to do this: it needs the right deployment_config:update\n");
     assert.equal(code, 1);
   });
 

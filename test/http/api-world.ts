@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { packSource } from "../../src/templates/sources.ts";
 import type { Known } from "./schema-values.ts";
 import { startTestServer, type TestServer } from "./server.ts";
 import { givenTemplate, givenWorkspace } from "./world.ts";
+
+const TEMPLATE = new URL("../../examples/quickstart/template", import.meta.url);
 
 /** A server with one of each thing that a path can name, all of them in the default organization and alice's. */
 export type ApiWorld = {
@@ -13,6 +17,8 @@ export type ApiWorld = {
   /** The same parts with ids and names that nothing has. */
   absent(path: string): Readonly<Record<string, string>>;
   readonly known: Known;
+  /** What can be applied, with everything that a document can have. */
+  readonly document: object;
 };
 
 /** Builds the world on a database of its own. */
@@ -59,6 +65,7 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
     parts,
     absent: (path) =>
       Object.fromEntries(Object.keys(parts(path)).map((part) => [part, part === "number" ? "9" : randomUUID()])),
+    document: await fullDocument(),
     known: {
       names: [
         ...new Set([
@@ -80,5 +87,50 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
         allow_list: ["*:*", `template:${template.id}`],
       },
     },
+  };
+}
+
+async function fullDocument(): Promise<object> {
+  const { hash, data } = await packSource(fileURLToPath(TEMPLATE), "command");
+  const schedule = [{ cron: "* 8-18 * * 1-5", instances: 3 }];
+  const scheduling = { timezone: "Europe/Berlin", schedule };
+  return {
+    organizations: [{ name: "lab", display_name: "The lab" }],
+    users: [
+      {
+        username: "dave",
+        email: "dave@example.com",
+        name: "Dave",
+        roles: ["auditor"],
+        organizations: [{ name: "lab", roles: ["organization-admin"] }],
+      },
+    ],
+    templates: [
+      {
+        name: "devbox",
+        organization: "default",
+        provisioner: "command",
+        source: { hash, archive: data.toString("base64") },
+        display_name: "Dev box",
+        description: "For work",
+        icon: "/x.svg",
+        default_ttl: "8h",
+        deprecated: "",
+        parameters: [
+          { name: "size", type: "string", default: "small", options: [{ name: "Small", value: "small" }] },
+          { name: "cores", type: "number", mutable: true, default: 2, validation: { min: 1, max: 64 } },
+        ],
+        presets: [
+          {
+            name: "small",
+            description: "Small",
+            icon: "",
+            default: true,
+            parameters: { size: "small", cores: 2 },
+            prebuilds: { instances: 2, expiration_policy: { ttl: "24h" }, scheduling },
+          },
+        ],
+      },
+    ],
   };
 }

@@ -115,8 +115,9 @@ function contentTypeOf(random: Random): string {
   ]);
 }
 
-function bodyOf(random: Random, { body = {} }: ApiRoute, { known }: ApiWorld): Buffer | undefined {
-  const right = plausible(random, body, known);
+function bodyOf(random: Random, { name, body = {} }: ApiRoute, { known, document }: ApiWorld): Buffer | undefined {
+  // The description says nothing of what is in a document.
+  const right = name === "apply" ? document : plausible(random, body, known);
   const kind = random();
   if (kind < 0.05) return pick(random, [undefined, Buffer.alloc(0)]);
   const text = JSON.stringify(kind < 0.55 ? right : spoiled(random, right)) ?? "";

@@ -133,7 +133,7 @@ test("the end of the daemon ends the following at once, also for who does not re
   const startedAt = performance.now();
   await server.app.close();
   assert.ok(performance.now() - startedAt < 2_000, "nobody held it up");
-  assert.equal(reader.ended(), "closed");
+  await closed(reader);
   assert.deepEqual(reader.events, []);
 });
 
