@@ -47,8 +47,8 @@ export function startLoop({ name, intervalMs, spacingMs, log, work, dueInMs }: L
       endedAt = performance.now();
       if (spacingMs) {
         const tookMs = endedAt - startedAt;
-        // A run that takes long is followed by a rest as long, so that the loop never uses more than half of its time.
-        await pause(Math.max(spacing - tookMs, Math.min(tookMs, intervalMs)), stop.signal);
+        // A run that takes long is followed by a rest twice as long, so that the loop uses a third of its time at most.
+        await pause(Math.max(spacing - tookMs, Math.min(2 * tookMs, intervalMs)), stop.signal);
         spacing = wasPoked ? Math.min(2 * spacing, spacingMs.most) : spacingMs.least;
       }
       const untilInterval = Math.max(intervalMs - (performance.now() - endedAt), 0);

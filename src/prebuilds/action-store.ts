@@ -88,14 +88,21 @@ export async function countMembers(
   return rows[0]?.members ?? 0;
 }
 
-/** Adds one prebuild with its first build and job per name, and returns the jobs' ids. */
+/** The jobs of new prebuilds, for the queue. */
+export const NEW_JOBS = "select job_id as subject_id from fresh";
+
+/**
+ * Adds one prebuild with its first build and job per name.
+ * @param queued adds the jobs of `NEW_JOBS` to the queue
+ */
 export async function insertPrebuilds(
   client: pg.PoolClient,
   presetId: string,
   names: readonly string[],
   now: Date,
-): Promise<string[]> {
-  const { rows } = await client.query<{ job_id: string }>(
+  queued: string,
+): Promise<void> {
+  await client.query(
     prepared(
       `with pool as (
        select p.id as preset_id, v.id as version_id, t.id as template_id, t.organization_id, t.provisioner
@@ -134,12 +141,11 @@ export async function insertPrebuilds(
          where not exists (select from template_version_preset_parameters q
            where q.template_version_preset_id = $1 and q.name = d.name)
        ) p
-     )
-     select job_id from fresh`,
+     ), queued as (${queued})
+     select 1`,
       [presetId, names, now, PREBUILDS_SYSTEM_USER_ID],
     ),
   );
-  return rows.map((row) => row.job_id);
 }
 
 /** How a prebuild stands that may be deleted: its latest build, and whether only pools that are no longer kept count. */

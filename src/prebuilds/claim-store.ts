@@ -35,8 +35,17 @@ export type Claim = {
   readonly request: IdempotentRequest | null;
 };
 
-/** What a claim got. */
-export type Claimed = { readonly workspaceId: string };
+/** What a claim got, and what of it only the database knows. */
+export type Claimed = {
+  readonly workspaceId: string;
+  readonly createdAt: Date;
+  readonly claimedAt: Date;
+  readonly ownerName: string;
+  readonly initiatorName: string;
+  readonly buildId: string;
+  readonly buildNumber: number;
+  readonly jobId: string;
+};
 
 /**
  * Hands prebuilds over to several claims at once: each gets one of its own, the oldest first, or none. The rows that
@@ -85,7 +94,7 @@ export const CLAIM = `
     join wanted q on q.preset_id = p.preset_id and q.place = p.place
     where w.id = p.id and w.owner_id = ${SYSTEM_USER}
     returning w.id, w.organization_id, w.template_id, w.latest_build_number, w.latest_template_version_id, w.preset_id,
-      w.owner_id, w.name, p.old_name, q.n, q.build_id, q.job_id, q.initiator_id, q.ip, q.user_agent, q.request_id,
+      w.owner_id, w.name, w.created_at, p.old_name, q.n, q.build_id, q.job_id, q.initiator_id, q.ip, q.user_agent, q.request_id,
       q.request_key, q.request_hash
   )`;
 
@@ -120,7 +129,10 @@ const claimAndBuild = (queued: string): string => `
         'name', jsonb_build_object('old', c.old_name, 'new', c.name))
     from claimed c join users u on u.id = c.owner_id
   ), queued as (${queued})
-  select id, n::int as n from claimed`;
+  select c.n::int as n, c.id as "workspaceId", c.created_at as "createdAt", $1::timestamptz as "claimedAt",
+    o.username as "ownerName", i.username as "initiatorName", c.build_id as "buildId",
+    c.latest_build_number as "buildNumber", c.job_id as "jobId"
+  from claimed c join users o on o.id = c.owner_id join users i on i.id = c.initiator_id`;
 
 /** The values of the parameters $1 to $16 for claims that are made at the same moment. */
 export function claimParameters(claims: readonly Claim[], now: Date): unknown[] {
@@ -174,7 +186,7 @@ export async function claimPrebuilds(
 
 async function claimOf(db: Queryable, claims: readonly Claim[], queued: string): Promise<(Claimed | undefined)[]> {
   const parameters = claims.flatMap((claim, index) => claim.parameters.map((one) => ({ n: index + 1, ...one })));
-  const { rows } = await db.query<{ id: string; n: number }>(
+  const { rows } = await db.query<Claimed & { n: number }>(
     prepared(claimAndBuild(queued), [
       ...claimParameters(claims, claims[0]?.now ?? new Date(0)),
       parameters.map((one) => one.n),
@@ -182,7 +194,7 @@ async function claimOf(db: Queryable, claims: readonly Claim[], queued: string):
       parameters.map((one) => one.value),
     ]),
   );
-  const got = new Map(rows.map((row) => [row.n, { workspaceId: row.id }]));
+  const got = new Map(rows.map(({ n, ...claimed }) => [n, claimed]));
   return claims.map((_claim, index) => got.get(index + 1));
 }
 

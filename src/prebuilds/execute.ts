@@ -13,6 +13,7 @@ import {
   insertPrebuilds,
   type LockedPreset,
   lockPresetForCreate,
+  NEW_JOBS,
   type Standing,
 } from "./action-store.ts";
 import { NAME_BYTES, poolFields, poolName, prebuildNames } from "./name.ts";
@@ -69,9 +70,9 @@ async function create(context: Context, client: pg.PoolClient, pool: Pool, plann
   const count = Math.min(planned, target - members, room, MAX_INSTANCES);
   if (count <= 0) return 0;
   const names = prebuildNames(count, randomBytes(count * NAME_BYTES));
-  const jobIds = await insertPrebuilds(client, pool.id, names, now);
-  await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildCreate);
-  return jobIds.length;
+  const queued = await context.queue.addition(WORK.build, NEW_JOBS, PRIORITY.prebuildCreate);
+  await insertPrebuilds(client, pool.id, names, now, queued);
+  return names.length;
 }
 
 async function roomInFlight(client: pg.PoolClient, maxInFlight: number): Promise<number> {

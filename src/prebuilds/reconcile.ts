@@ -28,7 +28,7 @@ export type PassResult = PlannedPools & {
 };
 
 /** Pools whose actions are executed at the same time; each takes one database connection. */
-const CONCURRENCY = 4;
+const CONCURRENCY = 2;
 
 /** Reads the snapshot and decides what each pool needs now; changes nothing. */
 export async function planPools(context: Pick<Context, "pool" | "clock" | "poolSettings">): Promise<PlannedPools> {

@@ -127,7 +127,7 @@ export function registerCreateRoute(app: App, context: Context): void {
         ({ templateId: id }) => demand(subject, "use", templateResource({ id, organizationId })),
       );
       auditDone(request); // the entry is written together with the workspace
-      const found = await findWorkspace(context.pool, outcome.workspaceId);
+      const found = outcome.asClaimed ?? (await findWorkspace(context.pool, outcome.workspaceId));
       if (!found) throw notFound();
       reply.status(201);
       if (outcome.repeated) reply.header("idempotent-replayed", "true");

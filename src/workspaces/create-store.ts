@@ -7,8 +7,10 @@ import type { Parameter } from "./preset-match.ts";
 export type CreateTarget = {
   readonly templateId: string;
   readonly templateName: string;
+  readonly organizationName: string;
   readonly provisioner: string;
   readonly versionId: string;
+  readonly versionName: string;
   /** The version is the one that the template's pools are built from. */
   readonly versionActive: boolean;
   readonly versionArchived: boolean;
@@ -35,8 +37,10 @@ export type TargetPreset = {
 type TargetRow = {
   template_id: string;
   template_name: string;
+  organization_name: string;
   provisioner: string;
   version_id: string;
+  version_name: string;
   version_active: boolean;
   version_archived: boolean;
   deprecated: string;
@@ -65,7 +69,8 @@ export type WantedTarget = {
 export async function readCreateTarget(db: Queryable, wanted: WantedTarget): Promise<CreateTarget | undefined> {
   const { rows } = await db.query<TargetRow>(
     prepared(
-      `select t.id as template_id, t.name as template_name, t.provisioner, v.id as version_id,
+      `select t.id as template_id, t.name as template_name, o.name as organization_name, t.provisioner,
+         v.id as version_id, v.name as version_name,
          coalesce(t.active_version_id = v.id, false) as version_active, v.archived as version_archived, t.deprecated, t.default_ttl,
          t.allow_user_autostart, t.allow_user_autostop,
          exists (select from template_version_parameters d where d.template_version_id = v.id) as declares_parameters,
@@ -78,6 +83,7 @@ export async function readCreateTarget(db: Queryable, wanted: WantedTarget): Pro
            where p.template_version_id = v.id and ($4::uuid is null or p.id = $4)), '[]'::json) as presets
        from template_versions v
        join templates t on t.id = v.template_id and t.organization_id = $1 and not t.deleted
+       join organizations o on o.id = t.organization_id
        where v.id = coalesce($3::uuid, (select a.active_version_id from templates a where a.id = $2))
          and ($2::uuid is null or t.id = $2)`,
       [wanted.organizationId, wanted.templateId ?? null, wanted.versionId ?? null, wanted.presetId ?? null],
@@ -90,8 +96,10 @@ function targetOf(row: TargetRow): CreateTarget {
   return {
     templateId: row.template_id,
     templateName: row.template_name,
+    organizationName: row.organization_name,
     provisioner: row.provisioner,
     versionId: row.version_id,
+    versionName: row.version_name,
     versionActive: row.version_active,
     versionArchived: row.version_archived,
     deprecated: row.deprecated,

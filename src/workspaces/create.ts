@@ -5,12 +5,13 @@ import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
-import { hasUnready, type IdempotentRequest, type MissReason } from "../prebuilds/claim-store.ts";
+import { type Claimed, hasUnready, type IdempotentRequest, type MissReason } from "../prebuilds/claim-store.ts";
 import { isPaused } from "../prebuilds/pause-store.ts";
 import { oldestFresh } from "../prebuilds/state.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
 import { type DescribedParameter, parameterProblems, resolveParameters } from "../templates/parameters.ts";
+import { workspaceAsClaimed } from "./as-claimed.ts";
 import {
   type CreateTarget,
   insertWorkspace,
@@ -20,6 +21,7 @@ import {
 } from "./create-store.ts";
 import { fitsPrebuilds, matchPreset, mergeParameters, type Parameter } from "./preset-match.ts";
 import { findRequest } from "./request-store.ts";
+import type { WorkspaceWithBuild } from "./view.ts";
 
 export type CreateWorkspaceInput = {
   readonly organizationId: string;
@@ -49,6 +51,8 @@ export type CreateOutcome = {
   readonly missReason: MissReason | null;
   /** An earlier request with the same key got this; nothing was done now. */
   readonly repeated: boolean;
+  /** A workspace that was claimed, as it was then; any other is to be read. */
+  readonly asClaimed?: WorkspaceWithBuild;
 };
 
 /** How often a caller who waits for a prebuild looks again. */
@@ -139,10 +143,12 @@ async function tryOnce(
   try {
     const fits = !preset || fitsPrebuilds(declared, preset.parameters, input.parameters);
     const claimed = await tryClaim(context, target, preset, { workspace, fits, signal: input.signal });
-    if (claimed.workspaceId !== undefined) {
-      return { workspaceId: claimed.workspaceId, claimed: true, missReason: null, repeated: false };
+    if (typeof claimed !== "string") {
+      const { workspaceId } = claimed;
+      const asClaimed = workspaceAsClaimed(target, workspace, claimed);
+      return { workspaceId, claimed: true, missReason: null, repeated: false, asClaimed };
     }
-    const { missReason } = claimed;
+    const missReason = claimed;
     if (patient && isPassing(missReason)) return undefined;
     input.signal?.throwIfAborted();
     return {
@@ -177,16 +183,16 @@ async function tryClaim(
     fits,
     signal,
   }: { readonly workspace: NewWorkspace; readonly fits: boolean; readonly signal: AbortSignal | undefined },
-): Promise<{ workspaceId: string } | { workspaceId?: undefined; missReason: MissReason }> {
-  if (!preset) return { missReason: "no_preset" };
-  if (!target.versionActive) return { missReason: "inactive_version" };
-  if (preset.desiredInstances === null) return { missReason: "no_pool" };
-  if (!fits) return { missReason: "parameters" };
+): Promise<Claimed | MissReason> {
+  if (!preset) return "no_preset";
+  if (!target.versionActive) return "inactive_version";
+  if (preset.desiredInstances === null) return "no_pool";
+  if (!fits) return "parameters";
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
   const claimed = await context.claimPrebuild(claim, signal);
-  if (claimed) return { workspaceId: claimed.workspaceId };
-  if (await hasUnready(context.pool, preset.id)) return { missReason: "not_ready" };
-  return { missReason: (await isPaused(context.pool, preset.id)) ? "paused" : "pool_empty" };
+  if (claimed) return claimed;
+  if (await hasUnready(context.pool, preset.id)) return "not_ready";
+  return (await isPaused(context.pool, preset.id)) ? "paused" : "pool_empty";
 }
 
 function buildAnew(context: Context, workspace: NewWorkspace, missReason: MissReason): Promise<string> {

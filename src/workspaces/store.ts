@@ -4,7 +4,7 @@ import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
 import type { WorkspaceOwnership } from "./rights.ts";
 import type { WorkspaceFilter } from "./search.ts";
-import { type BuildRow, buildsWithStatus, type WorkspaceRow } from "./view.ts";
+import { type BuildRow, buildsWithStatus, type WorkspaceRow, type WorkspaceWithBuild } from "./view.ts";
 
 const WORKSPACE_COLUMNS = `
   w.id, w.created_at, w.updated_at, w.owner_id, u.username as owner_name, w.organization_id,
@@ -75,8 +75,6 @@ const IS_VISIBLE_DORMANT = isVisible(COLUMNS, 1 + VISIBILITY_PARAMETERS);
 
 /** Which workspaces may be seen; dormant ones are things of another type. */
 export type VisibleWorkspaces = { readonly awake: Visibility; readonly dormant: Visibility };
-
-type WorkspaceWithBuild = { readonly workspace: WorkspaceRow; readonly latestBuild: BuildRow | null };
 
 function split(row: WorkspaceRow & Readonly<Record<string, unknown>>): WorkspaceWithBuild {
   if (row[`${PREFIX}id`] === null) return { workspace: row, latestBuild: null };

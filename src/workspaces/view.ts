@@ -57,6 +57,8 @@ export type WorkspaceRow = {
   readonly deleted: boolean;
 };
 
+export type WorkspaceWithBuild = { readonly workspace: WorkspaceRow; readonly latestBuild: BuildRow | null };
+
 const WHILE_RUNNING = { start: "starting", stop: "stopping", delete: "deleting" } as const;
 const WHEN_DONE = { start: "running", stop: "stopped", delete: "deleted" } as const;
 

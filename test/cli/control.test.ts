@@ -91,7 +91,7 @@ describe("presets", () => {
       [api.admin, ["--template", "box", "--preset", "plain"], /^error: preset plain of template box has no pool; give/],
       [api.admin, ["--template", "box", "--preset", "big"], /^error: template box has no preset big; it has plain, sm/],
       [api.admin, ["--template", "bax", "--preset", "small"], /^error: what you asked for does not exist/],
-      [api.alice, SMALL, /^error: you are not allowed to do this\n$/],
+      [api.alice, SMALL, /^error: you are not allowed to do this: it needs the right template:update\n$/],
       [api.bob, SMALL, /^error: what you asked for does not exist, or you may not see it\n$/],
     ] as const) {
       const { code, stdout, stderr } = await api.as(user, "presets", "pause", ...args);
@@ -117,7 +117,10 @@ describe("prebuilds", () => {
     assert.deepEqual(await settings("resume"), { reconciliation_paused: false, changed: true });
     assert.equal(await print(api, "prebuilds", "resume"), "nothing has changed: the pools were not paused\n");
     const refused = await api.as(api.alice, "prebuilds", "pause");
-    assert.deepEqual([refused.code, refused.stderr], [1, "error: you are not allowed to do this\n"]);
+    assert.deepEqual(
+      [refused.code, refused.stderr],
+      [1, "error: you are not allowed to do this: it needs the right deployment_config:update\n"],
+    );
   });
 });
 

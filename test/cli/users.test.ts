@@ -162,7 +162,7 @@ describe("token create", () => {
     );
     const [first = "", second = ""] = outcomes.map(({ stdout }) => stdout.trim());
     const { rows } = await pool.query(
-      "select user_id, action, resource_type as type, resource_id as id, diff::text from audit_logs order by id",
+      "select user_id, action, resource_type as type, resource_id as id, diff::text from audit_logs order by audit_logs.id",
     );
     const admin = (await pool.query("select id from users where username = 'admin'")).rows[0].id;
     assert.deepEqual(

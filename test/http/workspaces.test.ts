@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { addMember } from "../../src/organizations/store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { buildsWithStatus } from "../../src/workspaces/view.ts";
-import { countStatements, givenUser, startTestServer, type TestServer, type TestUser } from "./server.ts";
+import { countStatements, startTestServer, type TestServer, type TestUser } from "./server.ts";
 import { givenPrebuild, givenTemplate, givenWorkspace, type TestTemplate } from "./world.ts";
 
 const create = "/api/v2/organizations/default/members/me/workspaces";
@@ -275,19 +275,4 @@ test("prebuilds are marked as such for who sees them", async (t) => {
     [latest_build.agents[0].name, latest_build.agents[0].lifecycle_state, latest_build.job.status],
     ["main", "ready", "succeeded"],
   );
-});
-
-test("a token that may create workspaces also needs the right to use the template", async (t) => {
-  const server = await startTestServer(t);
-  const template = await givenTemplate(server);
-  await givenPrebuild(server, template);
-  const json = { name: "dev", template_id: template.id, template_version_preset_id: template.smallId };
-  const scopes = ["workspace:create", "workspace:read", "organization:read"];
-  const blind = await ask(server, await givenUser(server, { scopes }), json);
-  assert.equal(blind.statusCode, 404, "it may not even see the template");
-  const seeing = await ask(server, await givenUser(server, { scopes: [...scopes, "template:read"] }), json);
-  assert.equal(seeing.statusCode, 403);
-  assert.match(seeing.json().message, /template:use/);
-  const using = await ask(server, await givenUser(server, { scopes: [...scopes, "template:use"] }), json);
-  assert.deepEqual([using.statusCode, using.json().claimed], [201, true]);
 });

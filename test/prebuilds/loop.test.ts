@@ -174,7 +174,7 @@ describe("a pass", () => {
     return { pool: Object.assign(Object.create(pool), { connect: counted, query }), most: () => most };
   }
 
-  it("137 (ours) works on four of twenty pools at a time, whatever the size of the connection pool", async (t) => {
+  it("137 (ours) works on two of twenty pools at a time, whatever the size of the connection pool", async (t) => {
     const context = await givenContext(t);
     const pool = await givenPool(context);
     for (let index = 1; index < 20; index += 1) await givenSibling(context, pool, { name: `${index}`, desired: 1 });
@@ -185,7 +185,7 @@ describe("a pass", () => {
         tt.after(() => connections.end());
         const counted = counting(connections);
         const { results, failures } = await runPass({ ...context, pool: counted.pool }, never);
-        assert.deepEqual([results.length, failures, counted.most()], [20, 0, 4]);
+        assert.deepEqual([results.length, failures, counted.most()], [20, 0, 2]);
         assert.equal(await count(context, "workspaces"), 20 * (round + 1));
       });
     }
