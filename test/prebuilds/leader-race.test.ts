@@ -115,7 +115,7 @@ it("when leaders die in the middle of their passes, and the next ones begin thei
       const killed = round % 2 === 1 ? await killWaiting(context) : 0;
       await waitFor("the other replica to lead", () => replicas.some(({ isLeader }, at) => isLeader && at !== old));
       // The old leader's pass goes on where it was; that of the next one wants the same creations and more.
-      await waitFor("the next leader to wait, too", () => waitingFor(context, killed > 0 ? AT_ONCE : 2 * AT_ONCE));
+      await waitFor("the next leader to wait, too", () => waitingFor(context, AT_ONCE + (killed > 0 ? 0 : 1)));
     }
     await filled(context, pools);
   }

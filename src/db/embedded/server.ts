@@ -59,9 +59,9 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const stale = await readOwner(places.dataDir);
   if (stale && !isAlive(stale.pid)) await removeStaleSocketDirectory(stale.url);
 
+  const logFile = await openServerLog(places);
   const socketDirectory = await makeSocketDirectory(places.account);
   const settings = { ...DEFAULT_SETTINGS, ...options.settings, unix_socket_directories: `"${socketDirectory}"` };
-  const logFile = await openServerLog(places);
   const server = spawnGuarded(
     binaries.postgres,
     ["-D", places.data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
@@ -190,7 +190,11 @@ async function stopServer(server: GuardedProcess): Promise<void> {
  */
 async function openServerLog(places: Places): Promise<FileHandle> {
   await rename(serverLog(places), `${serverLog(places)}.1`).catch(() => {}); // the first start has none
-  return open(serverLog(places), "wx", 0o600);
+  return open(serverLog(places), "wx", 0o600).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EEXIST") throw cause;
+    const message = `another process is just starting the database in ${places.dataDir}; one daemon at a time can use it`;
+    throw new ProblemError("conflict", message, { cause });
+  });
 }
 
 async function readLogTail(places: Places): Promise<string> {
