@@ -1,7 +1,7 @@
 -- A claim for those who share the database: it is part of the caller's own transaction. Who only may execute this needs
 -- no rights on any table, so everything in it is named with its schema, and nobody can put something else in its place.
 create function public.claim_prebuild(preset_id uuid, user_id uuid, name text) returns uuid
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   -- Not the time at which the caller's transaction began, which may be long ago.
   moment constant timestamptz := clock_timestamp();

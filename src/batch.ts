@@ -5,8 +5,11 @@ type BatchOptions<Item, Result> = {
   /** How many batches are under way at the same time; what arrives meanwhile becomes the next one. */
   readonly lanes: number;
   readonly largest: number;
-  /** Does it for several items, all or nothing; results stand in the order of the items. */
-  work(items: readonly Item[]): Promise<readonly Result[]>;
+  /**
+   * Does it for several items. Results stand in the order of the items; one that is an Error is the failure of its item
+   * alone. When it throws, nothing was done for any of them.
+   */
+  work(items: readonly Item[]): Promise<readonly (Result | Error)[]>;
   /** Whether a batch failed because of one of its items, so that the others may succeed without it. */
   isItemsFault(error: unknown): boolean;
 };
@@ -47,7 +50,11 @@ export function createBatcher<Item, Result>(options: BatchOptions<Item, Result>)
   async function work(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
       const results = await options.work(batch.map(({ item }) => item));
-      for (const [index, { answer }] of batch.entries()) answer.resolve(results[index] as Result);
+      for (const [index, { answer }] of batch.entries()) {
+        const result = results[index];
+        if (result instanceof Error) answer.reject(result);
+        else answer.resolve(result as Result);
+      }
     } catch (error) {
       if (batch.length > 1 && options.isItemsFault(error)) for (const one of batch) await work([one]);
       else for (const { answer } of batch) answer.reject(error);

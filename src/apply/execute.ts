@@ -9,6 +9,7 @@ import { auditEntriesOf } from "./audit.ts";
 import type { ApplyDocument } from "./document.ts";
 import { planApply } from "./plan.ts";
 import {
+  hasActiveOwner,
   lockApply,
   readState,
   writeFiles,
@@ -65,6 +66,7 @@ export async function applyDocument(
     const needed = [...new Set(planned.versions.map(({ fileHash }) => fileHash))];
     await writeOrganizations(client, planned.organizations, now);
     await writeUsers(client, planned.users, now);
+    if (planned.users.update.length > 0 && !(await hasActiveOwner(client))) throw noOwnerLeft();
     await writeMembers(client, planned.members, now);
     await insertTemplates(client, planned.templates.insert, write);
     await writeFiles(client, [...needed.flatMap((hash) => sources.get(hash) ?? [])], write);
@@ -81,6 +83,12 @@ export async function applyDocument(
   if (changed) context.wake.pools();
   return { changed, objects: plan.objects.map((object) => ({ ...object, settings: [...object.settings] })) };
 }
+
+const noOwnerLeft = () =>
+  new ProblemError(
+    "conflict",
+    "the document leaves no active owner; nothing was changed. Give somebody the role owner",
+  );
 
 /** Somebody else's change may take a name between our look and our write; the one who applies can simply try again. */
 function conflictOf(error: unknown): ProblemError | undefined {

@@ -228,3 +228,12 @@ export async function writePresets(
 function windowsOf({ id, schedule }: PresetRow) {
   return schedule.map(({ cron, instances }, position) => ({ presetId: id, position, cron, instances }));
 }
+
+/** Whether anybody is left who may do everything. Until the transaction ends no owner can be changed by others. */
+export async function hasActiveOwner(client: pg.PoolClient): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from users where 'owner' = any (rbac_roles) and status = 'active' and not deleted and not is_system
+     order by id for update`,
+  );
+  return rowCount !== null && rowCount > 0;
+}

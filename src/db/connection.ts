@@ -7,6 +7,8 @@ export type Queryable = Pick<pg.Pool, "query"> | Pick<pg.PoolClient, "query">;
 /** How a transaction begins; each value is the whole BEGIN statement. */
 export const BEGIN = {
   readWrite: "begin",
+  /** For what a person waits for: gives up with SQLSTATE 55P03 when somebody else holds a lock for longer. */
+  impatient: "begin; set local lock_timeout = '3s'",
   snapshot: "begin isolation level repeatable read read only",
 } as const;
 

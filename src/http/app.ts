@@ -9,6 +9,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may call the route. The server does not start when a route says nothing. */
     access?: Access;
+    /** What was found out about the caller a moment ago is good enough, because the statement checks what matters. */
+    believes?: boolean;
   }
   interface FastifyRequest {
     /** Read through `subjectOf` and `targetOf`, which fail when the route's access does not provide them. */

@@ -8,7 +8,8 @@ import { findToken, type TokenRow, touchToken } from "../users/tokens/store.ts";
 
 /**
  * How long a token that was looked up is believed without another look. It saves a round trip per request, and it is
- * how late a revoked token, a suspended user or a changed role takes effect: at most this long.
+ * how late a revoked token, a suspended user or a changed role takes effect: at most this long. What changes rights is
+ * asked for with a fresh look, so that nobody makes rights last that were taken away.
  */
 const BELIEVED_MS = 3_000;
 /** Tokens remembered at once; beyond that the one looked up longest ago is forgotten. */
@@ -20,8 +21,11 @@ type Remembered = { readonly row: TokenRow; readonly lookedUpAt: number };
 
 /** Finds out who sends a request. */
 type Authenticator = AsyncDisposable & {
-  /** @throws ProblemError when the headers hold no token that is good now. */
-  authenticate(headers: IncomingHttpHeaders): Promise<Subject>;
+  /**
+   * @param options.fresh look the token up, whatever is remembered of it
+   * @throws ProblemError when the headers hold no token that is good now.
+   */
+  authenticate(headers: IncomingHttpHeaders, options: { readonly fresh: boolean }): Promise<Subject>;
 };
 
 /** The token in the headers: `Authorization: Bearer`, or the header that clients of the reference send. */
@@ -70,14 +74,14 @@ export function createAuthenticator(context: Pick<Context, "pool" | "clock" | "l
   }
 
   return {
-    async authenticate(headers) {
+    async authenticate(headers, { fresh }) {
       const text = tokenOf(headers);
       if (text === undefined) {
         throw new ProblemError("unauthenticated", "this needs a token: send Authorization: Bearer <token>");
       }
       const parts = parseToken(text);
       const now = clock.now();
-      const row = parts && (await lookUp(parts.id, now.getTime()));
+      const row = parts && (await (fresh ? read : lookUp)(parts.id, now.getTime()));
       if (!parts || !row || !isSecretOf(row.hashedSecret, parts.secret)) {
         throw new ProblemError("unauthenticated", "the token is not valid");
       }

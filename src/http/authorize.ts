@@ -28,6 +28,11 @@ export type Access =
       readonly within?: (resource: Resource) => Resource;
     };
 
+/** Whether the caller's rights are looked up anew: for everything that changes something, unless the route is a claim. */
+export function needsFreshLook(request: FastifyRequest): boolean {
+  return request.method !== "GET" && request.method !== "HEAD" && !request.routeOptions.config.believes;
+}
+
 /** Refuses a route that does not say who may call it, so that none can be left open by accident. */
 export function demandAccess(route: RouteOptions): void {
   if (route.config?.access !== undefined) return;

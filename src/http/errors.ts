@@ -28,6 +28,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
   FST_ERR_BAD_URL: "the path of the request is not a valid URL",
 };
 
+/** Somebody else held a lock for longer than a person should wait. */
+const LOCK_NOT_AVAILABLE = "55P03";
 /** SQLSTATE classes and codes that say "not now": no connection, shutting down, starting, too many connections. */
 const UNAVAILABLE_STATE = /^(08...|57P0[1-5]|53300)$/;
 const UNAVAILABLE_CODE = new Set([
@@ -85,6 +87,9 @@ export function answerTo(error: unknown, requestId: string): { status: number; b
         ...(error.validations.length === 0 ? {} : { validations: error.validations }),
       },
     };
+  }
+  if (databaseErrorOf(error)?.code === LOCK_NOT_AVAILABLE) {
+    return { status: 409, body: { message: "somebody else is just working on this; try again in a moment" } };
   }
   if (isDatabaseUnavailable(error)) {
     return {

@@ -15,7 +15,7 @@ import type { Logger } from "../log.ts";
 import type { App, RegisterRoutes } from "./app.ts";
 import { demandAudit } from "./audit.ts";
 import { createAuthenticator } from "./authenticate.ts";
-import { authorize, authorizeBody, demandAccess } from "./authorize.ts";
+import { authorize, authorizeBody, demandAccess, needsFreshLook } from "./authorize.ts";
 import { type ErrorBody, sendError } from "./errors.ts";
 import { type HealthSources, registerHealthRoutes } from "./health.ts";
 import { refuseNullBytes } from "./null-bytes.ts";
@@ -84,7 +84,8 @@ export async function buildServer(
   app.decorateRequest("authorized", null);
   app.decorateRequest("audited", false);
   app.decorateRequest("authorize", function (this: FastifyRequest) {
-    return authorize(this, ({ headers }) => authenticator.authenticate(headers));
+    const fresh = needsFreshLook(this);
+    return authorize(this, ({ headers }) => authenticator.authenticate(headers, { fresh }));
   });
 
   async function registerApi(api: App): Promise<void> {

@@ -119,7 +119,7 @@ export function registerGroupRoutes(app: App, context: Context): void {
       const { name, ...rest } = request.body;
       refuseReserved(name);
       const settings = withChanges({ name, display_name: "", avatar_url: "", quota_allowance: 0 }, rest);
-      const id = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const id = await withTransaction(pool, BEGIN.impatient, async (client) => {
         if (!(await holdOrganization(client, organizationId))) throw notFound();
         const created = {
           id: await insertGroup(client, organizationId, settings),
@@ -211,7 +211,7 @@ export function registerGroupRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(pool, BEGIN.impatient, async (client) => {
         const row = await lockGroup(client, targetIdOf(request));
         if (!row) throw notFound();
         if (isEveryone(row)) {

@@ -47,7 +47,7 @@ export function registerGroupUpdateRoutes(app: App, context: Context): void {
     async (request) => {
       const id = targetIdOf(request);
       const { add_users: add = [], remove_users: remove = [], ...changes } = request.body;
-      await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(context.pool, BEGIN.impatient, async (client) => {
         const before = await lockGroup(client, id);
         if (!before) throw notFound();
         if (isEveryone(before)) refuseOnEveryone(before, changes.name, [...add, ...remove]);

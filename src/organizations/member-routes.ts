@@ -120,7 +120,7 @@ export function registerMemberRoutes(app: App, context: Context): void {
       refuse(roleChangeProblem(subject, organizationId, { added: [MEMBER_ROLE], removed: [] }));
       const user = await findUserInPath(context, request);
       if (!user || !can(subject, "read", userResource(user.id))) throw notFound();
-      const added = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const added = await withTransaction(pool, BEGIN.impatient, async (client) => {
         if (!(await holdOrganization(client, organizationId))) throw notFound();
         const isNew = await insertMember(client, organizationId, user.id);
         const member = await findMember(client, organizationId, user.id);
@@ -152,7 +152,7 @@ export function registerMemberRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { organizationId, userId } = memberOf(request);
-      await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(pool, BEGIN.impatient, async (client) => {
         const member = await lockMember(client, organizationId, userId);
         if (!member) throw notFound();
         const { roles: removed } = member;

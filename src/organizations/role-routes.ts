@@ -70,7 +70,7 @@ export function registerMemberRoleRoutes(app: App, context: Context): void {
       const validations = unknownRoles(request.body.roles);
       if (validations.length > 0) throw new ProblemError("invalid", "the request is not valid", { validations });
       const roles = storedRoles(request.body.roles);
-      const updated = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const updated = await withTransaction(pool, BEGIN.impatient, async (client) => {
         const before = await lockMember(client, organizationId, userId);
         if (!before) throw notFound();
         const change = roleChange(before.roles, roles);

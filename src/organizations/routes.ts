@@ -80,7 +80,7 @@ export function registerOrganizationRoutes(app: App, context: Context): void {
     async (request, reply) => {
       refuseReserved(request.body.name);
       const { userId, username } = subjectOf(request);
-      const created = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const created = await withTransaction(pool, BEGIN.impatient, async (client) => {
         const row = await createOrganization(client, request.body);
         await addMember(client, { organizationId: row.id, userId });
         const member = difference(null, memberFields({ username, roles: [] }));
@@ -140,7 +140,7 @@ export function registerOrganizationRoutes(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const updated = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const updated = await withTransaction(pool, BEGIN.impatient, async (client) => {
         const before = await lockOrganization(client, targetIdOf(request));
         if (!before) throw notFound();
         if (!before.is_default) refuseReserved(request.body.name);
@@ -171,7 +171,7 @@ export function registerOrganizationRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(pool, BEGIN.impatient, async (client) => {
         // An apply that has found the organization must not add templates to it after they have been counted.
         await lockApply(client);
         const row = await lockOrganization(client, targetIdOf(request));

@@ -55,8 +55,8 @@ export type Claimed = {
  */
 export const CLAIM = `
   wanted as materialized (
-    select u.*, gen_random_uuid() as build_id, gen_random_uuid() as job_id,
-      row_number() over (partition by preset_id order by n) as place
+    select u.*, gen_random_uuid() as build_id, gen_random_uuid() as job_id, may_own,
+      row_number() over (partition by preset_id, may_own order by n) as place
     from (
       select * from unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[],
         $8::bigint[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::uuid[], $14::text[], $15::bytea[])
@@ -65,13 +65,21 @@ export const CLAIM = `
           initiator_id, ip, user_agent, request_id, request_key, request_hash, n)
       -- All of them: the limit is their number. It is there for the planner, which expects few because of it.
       limit $16
-    ) u
+    ) u, lateral (
+      -- Whoever has been deleted or removed since the request was let in gets nothing.
+      select exists (
+        select from template_version_presets p
+        join organization_members m on m.organization_id = p.organization_id and m.user_id = u.owner_id
+        join users o on o.id = m.user_id and not o.deleted
+        where p.id = u.preset_id) as may_own
+    ) owner
   ), demand as materialized (
     select q.preset_id, p.template_version_id, coalesce(max(q.oldest_fresh), '-infinity') as oldest_fresh,
       count(*) as places
     from wanted q
     join template_version_presets p on p.id = q.preset_id
     join templates t on t.active_version_id = p.template_version_id and not t.deleted
+    where q.may_own
     group by q.preset_id, p.template_version_id
   ), picked as materialized (
     select d.preset_id, c.id, c.name as old_name, row_number() over (partition by d.preset_id order by c.created_at, c.id) as place
@@ -91,7 +99,7 @@ export const CLAIM = `
       latest_build_number = w.latest_build_number + 1, latest_transition = 'start', latest_job_status = 'pending',
       agents_ready = false
     from picked p
-    join wanted q on q.preset_id = p.preset_id and q.place = p.place
+    join wanted q on q.preset_id = p.preset_id and q.place = p.place and q.may_own
     where w.id = p.id and w.owner_id = ${SYSTEM_USER}
     returning w.id, w.organization_id, w.template_id, w.latest_build_number, w.latest_template_version_id, w.preset_id,
       w.owner_id, w.name, w.created_at, p.old_name, q.n, q.build_id, q.job_id, q.initiator_id, q.ip, q.user_agent, q.request_id,
@@ -159,15 +167,16 @@ export function claimParameters(claims: readonly Claim[], now: Date): unknown[] 
 /**
  * Claims a prebuild for each claim that can have one, with its claim build, job, queue item and audit entry.
  * @param queued adds the jobs of `CLAIMED_JOBS` to the queue
- * @returns what each claim got, in their order; undefined where nothing can be claimed
+ * @returns what each claim got, in their order; undefined where nothing can be claimed, and the error of a claim that
+ * failed when others had already got theirs
  * @throws when an owner already has a workspace of a claim's name; then nothing is claimed at all
  */
 export async function claimPrebuilds(
   db: Queryable,
   claims: readonly Claim[],
   queued: string,
-): Promise<(Claimed | undefined)[]> {
-  const fresh = await claimOf(db, claims, queued);
+): Promise<(Claimed | Error | undefined)[]> {
+  const fresh: (Claimed | Error | undefined)[] = await claimOf(db, claims, queued);
   // Expired prebuilds are better than none, but only when no fresh one is left.
   const again = claims
     .map((claim, index) => ({ claim, index }))
@@ -175,13 +184,24 @@ export async function claimPrebuilds(
       return fresh[index] === undefined && claim.oldestFresh !== null;
     });
   if (again.length === 0) return fresh;
-  const stale = await claimOf(
-    db,
-    again.map(({ claim }) => ({ ...claim, oldestFresh: null })),
-    queued,
-  );
+  // What was claimed above is committed: a failure from here on concerns only those who still have nothing.
+  const older = again.map(({ claim }) => ({ ...claim, oldestFresh: null }));
+  const stale = await claimOf(db, older, queued).catch(() => eachAlone(db, older, queued));
   for (const [place, { index }] of again.entries()) fresh[index] = stale[place];
   return fresh;
+}
+
+async function eachAlone(
+  db: Queryable,
+  claims: readonly Claim[],
+  queued: string,
+): Promise<(Claimed | Error | undefined)[]> {
+  const results: (Claimed | Error | undefined)[] = [];
+  for (const claim of claims) {
+    const [result] = await claimOf(db, [claim], queued).catch((error: Error) => [error]);
+    results.push(result);
+  }
+  return results;
 }
 
 async function claimOf(db: Queryable, claims: readonly Claim[], queued: string): Promise<(Claimed | undefined)[]> {

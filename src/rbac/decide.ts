@@ -41,6 +41,8 @@ export type Subject = {
   /** The groups that things may be shared with; the Everyone group of an organization has the organization's id. */
   readonly groupIds: readonly string[];
   readonly scope: TokenScope;
+  /** When its token ends; null or absent: never. */
+  readonly expiresAt?: Date | null;
 };
 
 /** Who may do what to one thing beside what roles say: actions by the id of a user or a group. */

@@ -10,6 +10,7 @@ export type StoredSubject = {
   readonly memberships: readonly (Membership & { readonly roles: readonly string[] })[];
   readonly groupIds: readonly string[];
   readonly scope: WrittenScope;
+  readonly expiresAt?: Date | null;
 };
 
 /** Looks up what the names of roles grant. */

@@ -84,7 +84,7 @@ async function changing<T>(
   request: FastifyRequest,
   work: (client: pg.PoolClient, template: TemplateRow) => Promise<T>,
 ): Promise<T> {
-  const result = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+  const result = await withTransaction(context.pool, BEGIN.impatient, async (client) => {
     const template = await lockTemplate(client, targetIdOf(request));
     if (!template) throw notFound();
     return work(client, template);

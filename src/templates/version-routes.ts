@@ -35,11 +35,11 @@ export function registerTemplateVersionRoutes(app: App, context: Context): void 
   registerArchive(app, context);
 }
 
-/** A version is as visible as its template; the resource's id is the version's, which is what the routes need. */
+/** What may be done with a version is what may be done with its template. */
 function versionInPath({ pool }: Context) {
   return async (request: FastifyRequest): Promise<Resource | undefined> => {
     const row = await findTemplateVersion(pool, pathPart(request, "id"));
-    return row && templateResource({ id: row.id, organizationId: row.organization_id });
+    return row && templateResource({ id: row.template_id ?? row.id, organizationId: row.organization_id });
   };
 }
 
@@ -104,7 +104,7 @@ function registerVersionsOfTemplate(app: App, context: Context): void {
     },
     async (request) => {
       const now = context.clock.now();
-      const version = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      const version = await withTransaction(pool, BEGIN.impatient, async (client) => {
         const found = await lockTemplate(client, targetIdOf(request));
         if (!found) throw notFound();
         const version = activatable(found, await findTemplateVersion(client, request.body.id));
@@ -159,7 +159,7 @@ function registerVersion(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const row = await findTemplateVersion(pool, targetIdOf(request));
+      const row = await findTemplateVersion(pool, request.params.id);
       if (!row) throw notFound();
       return templateVersionView(row);
     },
@@ -177,7 +177,7 @@ function registerVersion(app: App, context: Context): void {
         response: { 200: z.array(presetSchema) },
       },
     },
-    async (request) => listPresets(pool, targetIdOf(request)),
+    async (request) => listPresets(pool, request.params.id),
   );
 
   app.get(
@@ -192,7 +192,7 @@ function registerVersion(app: App, context: Context): void {
         response: { 200: z.array(parameterSchema) },
       },
     },
-    async (request) => (await readDeclaredParameters(pool, targetIdOf(request))).map(parameterView),
+    async (request) => (await readDeclaredParameters(pool, request.params.id)).map(parameterView),
   );
 }
 
@@ -217,8 +217,8 @@ function registerArchive(app: App, context: Context): void {
       },
       async (request) => {
         const now = context.clock.now();
-        const { name } = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-          const found = await lockTemplateVersion(client, targetIdOf(request));
+        const { name } = await withTransaction(context.pool, BEGIN.impatient, async (client) => {
+          const found = await lockTemplateVersion(client, request.params.id);
           if (!found) throw notFound();
           const { template, version } = found;
           if (archived && version.active) throw activeVersion(template, version);

@@ -31,7 +31,7 @@ export function registerUserChangeRoutes(app: App, context: Context): void {
   /** Makes the caller's user into what `edit` says, unless a guard forbids it. */
   async function change(request: FastifyRequest, edit: (user: UserRow) => UserRow): Promise<UserRow> {
     const now = context.clock.now();
-    return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+    return withTransaction(context.pool, BEGIN.impatient, async (client) => {
       const { user, owners } = await lockUserAndOwners(client, targetIdOf(request));
       if (!user) throw notFound();
       const wanted = edit(user);
@@ -154,7 +154,7 @@ export function registerUserChangeRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const now = context.clock.now();
-      await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(context.pool, BEGIN.impatient, async (client) => {
         const { user, owners } = await lockUserAndOwners(client, targetIdOf(request));
         if (!user) throw notFound();
         const problem = changeProblem(subjectOf(request), user, null, owners);

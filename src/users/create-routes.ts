@@ -42,7 +42,7 @@ export function registerUserCreateRoutes(app: App, context: Context): void {
       if (body.roles.length > 0) demand(subject, "assign", siteRoleAssignment());
       const problem = assignmentProblem(subject, [], body.roles);
       if (problem) throw problem;
-      const user = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      const user = await withTransaction(context.pool, BEGIN.impatient, async (client) => {
         const organizations = await organizationsToJoin(client, subject, ids);
         const { username, email, name, roles: siteRoles, login_type: loginType } = body;
         const { id } = await createUser(client, { username, email, name, siteRoles, loginType });

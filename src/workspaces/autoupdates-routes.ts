@@ -40,7 +40,7 @@ export function registerAutoupdatesRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const wanted = request.body.automatic_updates;
-      await withTransaction(pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(pool, BEGIN.impatient, async (client) => {
         const workspace = await setAutoupdates(client, targetIdOf(request), wanted, clock.now());
         if (!workspace) throw notFound("the workspace");
         if (workspace.owner_id === PREBUILDS_SYSTEM_USER_ID) {

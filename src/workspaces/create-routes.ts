@@ -12,6 +12,7 @@ import type { Resource } from "../rbac/decide.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { templateResource } from "../templates/resource.ts";
 import { createWorkspace } from "./create.ts";
+import { workspaceResource } from "./rights.ts";
 import { createWorkspaceBody, workspaceSchema } from "./schema.ts";
 import { findWorkspace } from "./store.ts";
 import { workspaceView } from "./view.ts";
@@ -78,7 +79,7 @@ export function registerCreateRoute(app: App, context: Context): void {
   app.post(
     "/organizations/:organization/members/:user/workspaces",
     {
-      config: { access: { action: "create", of: ofMember } },
+      config: { access: { action: "create", of: ofMember }, believes: true },
       schema: {
         operationId: "createWorkspace",
         summary: "Gives a member a workspace: a prebuild, claimed, or else a new one, built",
@@ -129,6 +130,10 @@ export function registerCreateRoute(app: App, context: Context): void {
       auditDone(request); // the entry is written together with the workspace
       const found = outcome.asClaimed ?? (await findWorkspace(context.pool, outcome.workspaceId));
       if (!found) throw notFound();
+      if (outcome.repeated) {
+        const { workspace } = found;
+        demand(subject, "read", workspaceResource({ ...workspace, dormant: workspace.dormant_at !== null }));
+      }
       reply.status(201);
       if (outcome.repeated) reply.header("idempotent-replayed", "true");
       return {

@@ -139,7 +139,7 @@ export type NewWorkspace = {
 
 /**
  * Adds an ordinary workspace with its first build, job and audit entry.
- * @returns its id; undefined when its template has been deleted meanwhile
+ * @returns its id; undefined when its template or its owner has been deleted meanwhile, or is no member any more
  */
 export async function insertWorkspace(
   client: Queryable,
@@ -151,11 +151,15 @@ export async function insertWorkspace(
     `with living_template as (
        -- Whoever deletes the template waits for this, and then finds the workspace.
        select id from templates where id = $4 and not deleted for key share
+     ), living_owner as (
+       select u.id from organization_members m join users u on u.id = m.user_id and not u.deleted
+       where m.organization_id = $3 and m.user_id = $2 for key share
      ), new_workspace as (
        insert into workspaces (created_at, updated_at, last_used_at, owner_id, organization_id, template_id, name,
          autostart_schedule, next_start_at, ttl, automatic_updates, latest_build_id, latest_build_number,
          latest_transition, latest_job_status, latest_template_version_id, preset_id)
-       select $1, $1, $1, $2, $3, id, $5, $6, $7, $8, $9, $10, 1, 'start', 'pending', $11, $12 from living_template
+       select $1, $1, $1, o.id, $3, t.id, $5, $6, $7, $8, $9, $10, 1, 'start', 'pending', $11, $12
+       from living_template t, living_owner o
        returning id
      ), new_job as (
        insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)

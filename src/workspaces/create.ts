@@ -76,8 +76,7 @@ export async function createWorkspace(
   for (;;) {
     const patient = performance.now() < deadline;
     // Read again after every wait: meanwhile another version may have become active.
-    const target = await findTarget(context, input);
-    mayUse(target);
+    const target = await findTarget(context, input, mayUse);
     const outcome = await tryOnce(context, input, target, choosePreset(target, input), patient);
     if (outcome?.repeated) return outcome;
     if (outcome) {
@@ -91,7 +90,11 @@ export async function createWorkspace(
   }
 }
 
-async function findTarget(context: Context, input: CreateWorkspaceInput): Promise<CreateTarget> {
+async function findTarget(
+  context: Context,
+  input: CreateWorkspaceInput,
+  mayUse: (template: CreateTarget) => void,
+): Promise<CreateTarget> {
   const target = await readCreateTarget(context.pool, {
     organizationId: input.organizationId,
     templateId: input.templateId,
@@ -99,6 +102,7 @@ async function findTarget(context: Context, input: CreateWorkspaceInput): Promis
     presetId: input.presetId,
   });
   if (!target) throw noTemplate();
+  mayUse(target); // before anything is said about it
   if (target.versionArchived) {
     const message = `this version of the template ${target.templateName} is archived; choose another one`;
     throw new ProblemError("conflict", message);
@@ -128,6 +132,9 @@ async function findAnswered(context: Context, input: CreateWorkspaceInput): Prom
 
 const noTemplate = () =>
   new ProblemError("not_found", "there is no such template or template version in this organization");
+
+const goneMeanwhile = () =>
+  new ProblemError("not_found", "the template or the owner is not in this organization any more");
 
 /** Claims, else builds anew; undefined when it is worth waiting for a prebuild instead. */
 async function tryOnce(
@@ -199,7 +206,7 @@ function buildAnew(context: Context, workspace: NewWorkspace, missReason: MissRe
   const ids = { buildId: randomUUID(), jobId: randomUUID() };
   return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
     const workspaceId = await insertWorkspace(client, workspace, ids, missReason);
-    if (workspaceId === undefined) throw noTemplate();
+    if (workspaceId === undefined) throw goneMeanwhile();
     await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
     return workspaceId;
   });

@@ -170,12 +170,16 @@ describe("who may claim in SQL:", () => {
     }
   });
 
-  it("nobody can slip tables or functions of their own under it", async (t) => {
+  it("nobody can slip tables, functions or types of their own under it", async (t) => {
     const { context, pool, plane } = await givenPlace(t);
     const { id } = await givenPrebuild(context, pool);
     await plane.client.query(`
       create temporary table workspaces (like public.workspaces);
       create temporary table users (like public.users);
+      create function pg_temp.refuse() returns boolean language plpgsql as $$ begin raise 'hijacked'; end $$;
+      create domain pg_temp.timestamptz as pg_catalog.timestamptz check (pg_temp.refuse());
+      create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.refuse());
+      create domain pg_temp.text as pg_catalog.text check (pg_temp.refuse());
       create schema mine;
       create function mine.clock_timestamp() returns timestamptz language sql as $$ select timestamptz '2000-01-01' $$;
       create function mine.length(text) returns int language sql as $$ select 99 $$;

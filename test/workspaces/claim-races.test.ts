@@ -218,3 +218,21 @@ it("claims that share a transaction each keep to their own pool, name, parameter
   ]);
   assert.equal(await count(context, "workspaces where owner_id <> $1", [PREBUILDS_SYSTEM_USER_ID]), 3);
 });
+
+it("of claims that go together, one that then fails for itself leaves the others what they have got", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenPool(context, { desired: 2 });
+  await context.pool.query("update template_version_presets set invalidate_after_secs = 3600");
+  const [fresh, old] = [await givenPrebuild(context, pool), await givenPrebuild(context, pool)];
+  await context.pool.query("update workspaces set created_at = now() - interval '1 day' where id = $1", [old.id]);
+  const [asker, taken] = [await asking(context, pool), await asking(context, pool)];
+  const other = await givenPool(context, { desired: null });
+  await taken({ name: "taken", templateId: other.templateId, presetId: other.presetId });
+  // In one batch: the first takes the only fresh prebuild, the second goes on to the old one, under a name that is taken.
+  const [first, second] = await Promise.allSettled([asker({ name: "mine" }), taken({ name: "taken" })]);
+  assert.ok(first.status === "fulfilled" && second.status === "rejected");
+  assert.deepEqual([first.value.claimed, first.value.workspaceId], [true, fresh.id]);
+  assert.match(String(second.reason), /already has a workspace named taken/);
+  const [third] = await Promise.all([taken({ name: "free" })]);
+  assert.equal(third.workspaceId, old.id, "the old one is still there");
+});

@@ -16,7 +16,7 @@ it("nobody gets a workspace of a template that is being deleted at the same time
   await deleting.query("begin");
   await deleting.query("select from templates where id = $1 for update", [pool.templateId]);
   await deleting.query("update templates set deleted = true where id = $1", [pool.templateId]);
-  const refused = assert.rejects(ask(), isProblem("not_found", /no such template/));
+  const refused = assert.rejects(ask(), isProblem("not_found", /is not in this organization any more/));
   await waitFor("the request to wait for the deletion", async () => {
     const { rowCount } = await context.pool.query(
       "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",

@@ -97,7 +97,7 @@ export function registerTokenRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      await withTransaction(context.pool, BEGIN.impatient, async (client) => {
         const owner = await findUser(client, ownerOf(request));
         const token = owner && (await deleteToken(client, owner.id, targetIdOf(request)));
         if (!token) throw notFound();
@@ -117,7 +117,7 @@ function registerCreate(app: App, context: Context): void {
         operationId: "createToken",
         summary: "Makes a token; the answer is the only time that it can be read",
         description:
-          "It reaches no further than the token that it is made with. A token that is revoked, or whose user is " +
+          "It reaches no further, and lives no longer, than the token that it is made with. A token that is revoked, or whose user is " +
           "suspended, is refused everywhere within five seconds.",
         tags: TAGS,
         params: userParams,
@@ -131,8 +131,8 @@ function registerCreate(app: App, context: Context): void {
       const now = context.clock.now();
       const { token_name: name, lifetime_seconds: lifetime } = body;
       const scope = scopeOf(body);
-      const expiresAt = lifetime ? new Date(now.getTime() + lifetime * 1_000) : null;
-      const key = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      const expiresAt = endOf(lifetime ? new Date(now.getTime() + lifetime * 1_000) : null, subject.expiresAt ?? null);
+      const key = await withTransaction(context.pool, BEGIN.impatient, async (client) => {
         const user = await findUser(client, ownerOf(request));
         if (!user) throw notFound();
         const problem = systemProblem(user);
@@ -152,6 +152,11 @@ function registerCreate(app: App, context: Context): void {
       return { key };
     },
   );
+}
+
+/** A token that ends makes none that lives longer. */
+function endOf(wanted: Date | null, own: Date | null): Date | null {
+  return own !== null && (wanted === null || wanted > own) ? own : wanted;
 }
 
 function ownerOf(request: FastifyRequest): string {

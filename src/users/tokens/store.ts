@@ -54,6 +54,7 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
       memberships: row.memberships,
       groupIds: row.group_ids,
       scope: { scopes: row.scopes, allowList: row.allow_list },
+      expiresAt: row.expires_at,
     }),
   };
 }
