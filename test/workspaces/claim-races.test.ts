@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import type { Context } from "../../src/context.ts";
-import { ProblemError } from "../../src/errors.ts";
+import { isUniqueViolation, ProblemError } from "../../src/errors.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
+import { CLAIMED_JOBS, type Claim, claimPrebuilds } from "../../src/prebuilds/claim-store.ts";
 import { executeAction } from "../../src/prebuilds/execute.ts";
 import { planPools, runPass } from "../../src/prebuilds/reconcile.ts";
-import type { BuildQueue, WorkKind } from "../../src/provisioner/queue.ts";
+import { type BuildQueue, PRIORITY, WORK, type WorkKind } from "../../src/provisioner/queue.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { asking } from "../support/asking.ts";
 import { count, givenContext, givenPool } from "../support/given.ts";
@@ -222,17 +224,33 @@ it("claims that share a transaction each keep to their own pool, name, parameter
 it("of claims that go together, one that then fails for itself leaves the others what they have got", async (t) => {
   const context = await givenContext(t);
   const pool = await givenPool(context, { desired: 2 });
-  await context.pool.query("update template_version_presets set invalidate_after_secs = 3600");
   const [fresh, old] = [await givenPrebuild(context, pool), await givenPrebuild(context, pool)];
   await context.pool.query("update workspaces set created_at = now() - interval '1 day' where id = $1", [old.id]);
-  const [asker, taken] = [await asking(context, pool), await asking(context, pool)];
   const other = await givenPool(context, { desired: null });
-  await taken({ name: "taken", templateId: other.templateId, presetId: other.presetId });
-  // In one batch: the first takes the only fresh prebuild, the second goes on to the old one, under a name that is taken.
-  const [first, second] = await Promise.allSettled([asker({ name: "mine" }), taken({ name: "taken" })]);
-  assert.ok(first.status === "fulfilled" && second.status === "rejected");
-  assert.deepEqual([first.value.claimed, first.value.workspaceId], [true, fresh.id]);
-  assert.match(String(second.reason), /already has a workspace named taken/);
-  const [third] = await Promise.all([taken({ name: "free" })]);
-  assert.equal(third.workspaceId, old.id, "the old one is still there");
+  const ask = await asking(context, other);
+  const { workspaceId } = await ask({ name: "taken", presetId: undefined });
+  const { rows } = await context.pool.query("select owner_id from workspaces where id = $1", [workspaceId]);
+  const ownerId = rows[0].owner_id;
+  const claimOf = (name: string): Claim => ({
+    presetId: pool.presetId,
+    oldestFresh: new Date(Date.now() - 3_600_000),
+    ownerId,
+    initiatorId: ownerId,
+    name,
+    autostartSchedule: null,
+    nextStartAt: null,
+    ttl: null,
+    automaticUpdates: "never",
+    parameters: [],
+    now: new Date(),
+    actor: COMMAND_LINE,
+    request: null,
+  });
+  const queued = await context.queue.addition(WORK.build, CLAIMED_JOBS, PRIORITY.person);
+  // The first takes the only fresh prebuild; the second goes on to the old one, under a name that is taken.
+  const [first, second] = await claimPrebuilds(context.pool, [claimOf("mine"), claimOf("taken")], queued);
+  assert.ok(first && "workspaceId" in first && first.workspaceId === fresh.id);
+  assert.ok(second instanceof Error && isUniqueViolation(second, "workspaces_owner_id_name_unique"));
+  const [third] = await claimPrebuilds(context.pool, [claimOf("free")], queued);
+  assert.ok(third && "workspaceId" in third && third.workspaceId === old.id, "the old one is still there");
 });
