@@ -8,7 +8,7 @@ import { type Row, short, type Table, target } from "./report.ts";
 import { loadWorld, restoreWorld, type World, type WorldSize } from "./world.ts";
 
 const TARGETS = { p50: 10, p99: 50 } as const;
-/** So many requests of each round are sent before those that count. */
+/** For how long requests are sent in each round before those that count. */
 const WARM_UP_SECONDS = 2;
 
 type Answer = { readonly status: number; readonly body: string };
@@ -35,7 +35,9 @@ export async function benchRequests(
     const send = (method: string, path: string, json?: unknown) => ask({ agent, url, token, method, path, json });
     const rate = { perSecond: options.perSecond, seconds: options.seconds };
     const idle = await sendSteadily(rate, () => send("GET", "/api/v2/buildinfo"));
-    await sendSteadily({ ...rate, seconds: WARM_UP_SECONDS }, (index) => claim(send, world, index));
+    await sendSteadily({ ...rate, seconds: Math.min(WARM_UP_SECONDS, rate.seconds) }, (index) =>
+      claim(send, world, index),
+    );
     const claims = await sendSteadily(rate, (index) => claim(send, world, index));
     demandAllDistinct(claims);
     measured.idle.push(quantile(times(idle), 0.5));
