@@ -44,6 +44,11 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return cause?.code === "23505" && cause.constraint === constraint;
 }
 
+/** Whether `error` says that somebody else held a lock for longer than the transaction was ready to wait. */
+export function isLockTimeout(error: unknown): boolean {
+  return databaseErrorOf(error)?.code === "55P03";
+}
+
 /** One sentence for a person, whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {

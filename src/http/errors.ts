@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { databaseErrorOf, ProblemError, type ProblemKind, type Validation } from "../errors.ts";
+import { databaseErrorOf, isLockTimeout, ProblemError, type ProblemKind, type Validation } from "../errors.ts";
 
 /** The body of every answer that is not a success. */
 export type ErrorBody = {
@@ -28,8 +28,6 @@ const REFUSALS: Readonly<Record<string, string>> = {
   FST_ERR_BAD_URL: "the path of the request is not a valid URL",
 };
 
-/** Somebody else held a lock for longer than a person should wait. */
-const LOCK_NOT_AVAILABLE = "55P03";
 /** SQLSTATE classes and codes that say "not now": no connection, shutting down, starting, too many connections. */
 const UNAVAILABLE_STATE = /^(08...|57P0[1-5]|53300)$/;
 const UNAVAILABLE_CODE = new Set([
@@ -88,7 +86,7 @@ export function answerTo(error: unknown, requestId: string): { status: number; b
       },
     };
   }
-  if (databaseErrorOf(error)?.code === LOCK_NOT_AVAILABLE) {
+  if (isLockTimeout(error)) {
     return { status: 409, body: { message: "somebody else is just working on this; try again in a moment" } };
   }
   if (isDatabaseUnavailable(error)) {

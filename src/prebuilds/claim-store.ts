@@ -1,6 +1,7 @@
 import type { Actor } from "../audit/entry.ts";
 import { prepared, type Queryable } from "../db/connection.ts";
 import { SYSTEM_USER } from "../system-user.ts";
+import type { Claimed } from "./claimed.ts";
 
 /** Why a workspace was built anew instead of claimed. */
 export type MissReason =
@@ -33,18 +34,6 @@ export type Claim = {
   /** Who asks, for the audit log. */
   readonly actor: Actor;
   readonly request: IdempotentRequest | null;
-};
-
-/** What a claim got, and what of it only the database knows. */
-export type Claimed = {
-  readonly workspaceId: string;
-  readonly createdAt: Date;
-  readonly claimedAt: Date;
-  readonly ownerName: string;
-  readonly initiatorName: string;
-  readonly buildId: string;
-  readonly buildNumber: number;
-  readonly jobId: string;
 };
 
 /**

@@ -2,7 +2,8 @@ import type pg from "pg";
 import { type Batcher, createBatcher } from "../batch.ts";
 import { databaseErrorOf } from "../errors.ts";
 import { type BuildQueue, PRIORITY, WORK } from "../provisioner/queue.ts";
-import { CLAIMED_JOBS, type Claim, type Claimed, claimPrebuilds } from "./claim-store.ts";
+import { CLAIMED_JOBS, type Claim, claimPrebuilds } from "./claim-store.ts";
+import type { Claimed } from "./claimed.ts";
 
 /**
  * Two batches are on their way at the same time: while one waits for the disk, the other one computes. A larger one

@@ -1,3 +1,4 @@
+import type { Claimed } from "../prebuilds/claimed.ts";
 import type { WorkspaceWithBuild } from "./view.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -22,16 +23,7 @@ export function workspaceAsClaimed(
     readonly ttl: number | null;
     readonly automaticUpdates: "always" | "never";
   },
-  claimed: {
-    readonly workspaceId: string;
-    readonly createdAt: Date;
-    readonly claimedAt: Date;
-    readonly ownerName: string;
-    readonly initiatorName: string;
-    readonly buildId: string;
-    readonly buildNumber: number;
-    readonly jobId: string;
-  },
+  claimed: Claimed,
 ): WorkspaceWithBuild {
   const { claimedAt: at } = claimed;
   return {

@@ -20,15 +20,11 @@ export type LockedWorkspace = WorkspaceOwnership & {
   readonly claim_unfinished: boolean;
 };
 
-/** Who else works on a workspace is done in a moment, except for a claim in SQL whose transaction is left open. */
-const LOCK_TIMEOUT = "set local lock_timeout = '3s'";
-
 /**
- * Locks a workspace, deleted or not, for another build.
- * @throws SQLSTATE 55P03 when another transaction does not let go of it
+ * Locks a workspace, deleted or not, for another build. Who else works on it is done in a moment, except for a claim in
+ * SQL whose transaction is left open, so the transaction had better be an impatient one.
  */
 export async function lockWorkspace(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace | undefined> {
-  await client.query(LOCK_TIMEOUT);
   await client.query("select from workspaces where id = $1 for no key update", [workspaceId]);
   // Only a statement that begins when the lock is there sees the owner, and the claim, that it was waited for.
   const { rows } = await client.query<LockedWorkspace>(

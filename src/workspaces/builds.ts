@@ -3,7 +3,7 @@ import type pg from "pg";
 import { type AuditEntry, difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
-import { databaseErrorOf, ProblemError } from "../errors.ts";
+import { isLockTimeout, ProblemError } from "../errors.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { appendLogs, markDeleted } from "../provisioner/store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
@@ -30,8 +30,6 @@ type WriteEntry = (client: pg.PoolClient, entry: AuditEntry) => Promise<void>;
 /** What a request adds: its right to the build, decided on the workspace as it is then, and who is to be recorded. */
 type BuildHooks = { readonly demand?: (workspace: LockedWorkspace) => void; readonly record?: WriteEntry };
 
-const LOCK_NOT_AVAILABLE = "55P03";
-
 /**
  * Queues a start, stop or delete of a workspace; one that is orphaned is deleted at once.
  * @throws ProblemError not_found when there is no such workspace, conflict while another build of it is under way or
@@ -44,7 +42,7 @@ export async function queueBuild(
 ): Promise<{ buildId: string }> {
   const ids = { buildId: randomUUID(), jobId: randomUUID() };
   const now = context.clock.now();
-  await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+  await withTransaction(context.pool, BEGIN.impatient, async (client) => {
     const workspace = await lock(client, build.workspaceId);
     // Whose it is may have changed since the request came in: with a claim, the right to delete prebuilds ends.
     demand?.(workspace);
@@ -80,7 +78,7 @@ async function lock(client: pg.PoolClient, workspaceId: string): Promise<LockedW
     if (workspace) return workspace;
     throw new ProblemError("not_found", "there is no such workspace");
   } catch (error) {
-    if (databaseErrorOf(error)?.code !== LOCK_NOT_AVAILABLE) throw error;
+    if (!isLockTimeout(error)) throw error;
     throw new ProblemError("conflict", "somebody else is just claiming or changing this workspace; try again later", {
       cause: error,
     });
