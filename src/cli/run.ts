@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { EXIT } from "./failure.ts";
+import { REPEAT_MS } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import { addSettingFlags, configOf } from "./settings.ts";
 
@@ -14,9 +15,6 @@ export function addRunCommand(program: Command, io: Io): void {
     runUntilStopped(configOf(io, { ...options }), options.apply),
   );
 }
-
-/** One request to stop may arrive twice: from the terminal, and from npx or a supervisor that passes it on. */
-const REPEAT_MS = 100;
 
 /**
  * Runs the daemon until SIGTERM or SIGINT, then stops it in order. A second signal a while later, or more time than

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ProblemError } from "../errors.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import type { Io } from "./io.ts";
 import { instantText } from "./words.ts";
 
@@ -35,19 +36,17 @@ export async function watch(io: Pick<Io, "out">, watched: Watched, signal: Abort
 
 /** Watches with this process's terminal and time until Ctrl-C, or until nobody reads the output any more. */
 export function watchUntilInterrupted(io: Io, draw: Watched["draw"]): Promise<void> {
-  const interrupted = new AbortController();
-  // Never taken away: Ctrl-C may arrive twice, from the terminal and from npx, and the second must not kill.
-  process.on("SIGINT", () => interrupted.abort());
-  process.stdout.once("close", () => interrupted.abort());
-  return watch(
-    io,
-    {
-      draw,
-      pause: (signal) => delay(INTERVAL_MS, undefined, { signal }).catch(() => {}),
-      isTerminal: process.stdout.isTTY === true,
-      now: () => new Date(),
-    },
-    interrupted.signal,
+  return untilInterrupted((signal) =>
+    watch(
+      io,
+      {
+        draw,
+        pause: (until) => delay(INTERVAL_MS, undefined, { signal: until }).catch(() => {}),
+        isTerminal: process.stdout.isTTY === true,
+        now: () => new Date(),
+      },
+      signal,
+    ),
   );
 }
 

@@ -5,6 +5,7 @@ import { ProblemError, UsageError } from "../errors.ts";
 import type { BuildView, LogLineView } from "../workspaces/schema.ts";
 import { type Client, openClient } from "./client.ts";
 import { readEvents } from "./events.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { wholeNumber } from "./whole-number.ts";
 import { findWorkspace, latestBuild, titleOf, WHICH_WORKSPACE } from "./workspace-reference.ts";
@@ -64,11 +65,7 @@ async function readLog(client: Client, build: BuildView): Promise<LogLineView[]>
 }
 
 async function followUntilInterrupted(io: Io, client: Client, build: BuildView): Promise<void> {
-  const interrupted = new AbortController();
-  // Never taken away: Ctrl-C may arrive twice, from the terminal and from npx, and the second must not kill.
-  process.on("SIGINT", () => interrupted.abort());
-  process.stdout.once("close", () => interrupted.abort());
-  const status = await followLog(io, client, build, interrupted.signal);
+  const status = await untilInterrupted((signal) => followLog(io, client, build, signal));
   if (status !== undefined) io.err(`build ${build.build_number} has ended: ${status}\n`);
 }
 
