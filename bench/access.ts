@@ -1,11 +1,15 @@
 import { can, type Resource } from "../src/rbac/decide.ts";
 import { type Action, POLICY, RESOURCE_TYPES } from "../src/rbac/policy.ts";
+import type { StoredRole } from "../src/rbac/roles.ts";
 import { UNLIMITED } from "../src/rbac/scope.ts";
 import { type StoredSubject, subjectFrom } from "../src/rbac/subject.ts";
+import { MEMBER_ROLE, systemRolePermissions } from "../src/rbac/system-roles.ts";
 import { interleave, ratioOf, spreadOf } from "./measure.ts";
 import { type Row, type Table, target } from "./report.ts";
 
 const TARGET_US = 20;
+
+const MEMBER: StoredRole = { name: MEMBER_ROLE, isSystem: true, ...systemRolePermissions(MEMBER_ROLE, false) };
 
 /** A user with seven roles of its own; with those that all have, they are ten. */
 const STORED: StoredSubject = {
@@ -18,12 +22,14 @@ const STORED: StoredSubject = {
       name: "first",
       isDefault: true,
       roles: ["organization-auditor", "organization-user-admin", "organization-template-admin"],
+      stored: [MEMBER],
     },
     {
       id: "second",
       name: "second",
       isDefault: false,
       roles: ["organization-auditor", "organization-workspace-creation-ban"],
+      stored: [MEMBER],
     },
   ],
   groupIds: [],
@@ -51,7 +57,7 @@ function everyQuestion(): Question[] {
 
 /** What a decision about access costs a subject with ten roles, over all that can be asked. */
 export async function benchAccess(options: { rounds: number; repetitions: number }): Promise<Table> {
-  const subject = subjectFrom(STORED);
+  const subject = subjectFrom(STORED, false);
   const questions = everyQuestion();
   const answers = new Map(questions.map(({ action, resource, key }) => [key, can(subject, action, resource)]));
   const allowed = [...answers.values()].filter(Boolean).length;
@@ -72,7 +78,7 @@ export async function benchAccess(options: { rounds: number; repetitions: number
         answers.get([type, action, organizationId, ownerId].join(" ")),
       ),
     decision: () => micros(({ action, resource }) => can(subject, action, resource)),
-    request: () => micros(({ action, resource }) => can(subjectFrom(STORED), action, resource)),
+    request: () => micros(({ action, resource }) => can(subjectFrom(STORED, false), action, resource)),
   });
   const row = (name: string, values: number[], details: string): Row => {
     const value = spreadOf(values);

@@ -31,7 +31,19 @@ export async function openBench(stack: AsyncDisposableStack, databaseUrl: string
   stack.defer(() => wake.settled());
   const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
-  return { url, context: { pool, queue, wake, clock: systemClock, log: silent, poolSettings, claimPrebuild } };
+  return {
+    url,
+    context: {
+      pool,
+      queue,
+      wake,
+      clock: systemClock,
+      log: silent,
+      poolSettings,
+      workspaceSharingDisabled: false,
+      claimPrebuild,
+    },
+  };
 }
 
 /** A pool of its own for as many clients. */

@@ -65,6 +65,10 @@ const settings = z.object({
   PREBUILDD_FAILURE_HARD_LIMIT: count({ max: 1_000 }).prefault("3"),
   PREBUILDD_FAILED_RETENTION: duration({ min: "0" }).prefault("1h"),
   PREBUILDD_MAX_IN_FLIGHT: count({ max: 1_000_000 }).prefault("0"),
+  PREBUILDD_DISABLE_WORKSPACE_SHARING: z
+    .enum(["true", "false"], { error: "true or false" })
+    .default("false")
+    .transform((text) => text === "true"),
   PREBUILDD_METRICS_INTERVAL: duration({ min: "100ms" }).prefault("60s"),
   PREBUILDD_SHUTDOWN_TIMEOUT: duration({ min: "1s" }).prefault("25s"),
 });
@@ -86,6 +90,8 @@ export type Config = {
   readonly failedRetentionMs: number;
   /** 0 means that any number of prebuilds may be started at once. */
   readonly maxInFlight: number;
+  /** Nobody may share workspaces, whatever organizations say. */
+  readonly workspaceSharingDisabled: boolean;
   readonly metricsIntervalMs: number;
   readonly shutdownTimeoutMs: number;
 };
@@ -120,6 +126,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     failureHardLimit: s.PREBUILDD_FAILURE_HARD_LIMIT,
     failedRetentionMs: s.PREBUILDD_FAILED_RETENTION,
     maxInFlight: s.PREBUILDD_MAX_IN_FLIGHT,
+    workspaceSharingDisabled: s.PREBUILDD_DISABLE_WORKSPACE_SHARING,
     metricsIntervalMs: s.PREBUILDD_METRICS_INTERVAL,
     shutdownTimeoutMs: s.PREBUILDD_SHUTDOWN_TIMEOUT,
   });

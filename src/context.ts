@@ -19,6 +19,8 @@ export type Context = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly poolSettings: PoolSettings;
+  /** Whether nobody may share workspaces, whatever organizations say. */
+  readonly workspaceSharingDisabled: boolean;
   readonly claimPrebuild: ClaimPrebuild;
   /** Told of every answered request for a workspace: how long it took, and why none was claimed if none was. */
   onCreate?(seconds: number, missReason: MissReason | null): void;

@@ -18,6 +18,7 @@ import { provideLocalAccess } from "./local-access.ts";
 import type { Logger } from "./log.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
+import { reconcileSystemRoles } from "./organizations/reconcile.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
 import { createClaimer } from "./prebuilds/claim.ts";
 import { nextDueAt } from "./prebuilds/due.ts";
@@ -43,6 +44,8 @@ export type DaemonOptions = {
   readonly log: Logger;
   /** An apply file to be applied before the daemon is ready. */
   readonly applyFile?: string | undefined;
+  /** Aborted when it is to stop before it has started; what waits for somebody else then gives up. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** With a very short interval an ordinary pause of the process must not look like a stall. */
@@ -55,6 +58,8 @@ const UNREADY_MS = 3_000;
 const PASS_SPACING_MS = { least: 25, most: 40 };
 /** How often work is looked for that has fallen out of the queue, and how old it must be. */
 const REAP_MS = 60_000;
+/** How often organization roles are looked at although no notification came: somebody may have changed one by hand. */
+const ROLES_MS = 60_000;
 /** How long a request may be repeated with its idempotency key. */
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
@@ -66,7 +71,7 @@ const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
  * Starts everything in order and returns once the daemon is ready. Disposing it stops everything in reverse: first it
  * is no longer ready, then it gives up leadership, then builds end or are handed back, then the connections close.
  */
-export async function startDaemon(config: Config, { log, applyFile }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon(config: Config, { log, applyFile, signal }: DaemonOptions): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const document = applyFile === undefined ? undefined : await loadApplyFile(applyFile);
   await assertPortFree(config.listen);
@@ -90,6 +95,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
     clock: systemClock,
     log,
     poolSettings: config,
+    workspaceSharingDisabled: config.workspaceSharingDisabled,
     claimPrebuild: createClaimer({ pool, queue }),
     onCreate: metrics.pools.observeCreate,
   };
@@ -102,8 +108,10 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   health.starting("migrating the database");
   const migrations = await migrateUp(directUrl);
   log.debug({ migrations: migrations.migrations.length }, "the database schema is current");
-  health.starting("preparing the queue and the default organization");
+  health.starting("preparing the queue");
   await queue.start();
+  health.starting("reconciling the organization roles");
+  await reconcileSystemRoles(context, signal);
   await ensureDefaultOrganization(pool);
   const admin = embedded ? await ensureAdmin(pool) : undefined;
   if (admin) stack.use(await provideLocalAccess({ pool, dataDir, url, userId: admin.id, clock: context.clock }));
@@ -134,6 +142,7 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
   );
 
   let passes: Loop | undefined;
+  let roles: Loop | undefined;
   const announce = createAnnouncer(log, { url, dataDir: embedded && config.dataDir });
   stack.use(
     listen({
@@ -145,14 +154,18 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
         if (channel === CHANNELS.jobs) worker.poke();
         if (channel === CHANNELS.cancel) worker.cancel(payload);
         if (channel === CHANNELS.claims) claims.poke();
+        if (channel === CHANNELS.roles) roles?.poke();
       },
       onSubscribed() {
         passes?.poke();
         worker.poke();
         claims.poke();
+        roles?.poke();
       },
     }),
   );
+
+  const keepRoles = async (signal: AbortSignal) => void (await reconcileSystemRoles(context, signal));
 
   const reap = async (signal: AbortSignal) => {
     await reapLostWork(context, { olderThanMs: REAP_MS, signal });
@@ -191,8 +204,12 @@ export async function startDaemon(config: Config, { log, applyFile }: DaemonOpti
           startLoop({ name: "the pass over the pools", intervalMs, spacingMs, log, work: pass, dueInMs }),
         );
         loops.use(startLoop({ name: "looking for lost work", intervalMs: REAP_MS, log, work: reap }));
+        roles = loops.use(
+          startLoop({ name: "reconciling the organization roles", intervalMs: ROLES_MS, log, work: keepRoles }),
+        );
         if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
         passes = undefined;
+        roles = undefined;
       },
     }),
   );

@@ -13,6 +13,8 @@ export const CHANNELS = {
   cancel: "prebuildd_cancel",
   /** Somebody who shares the database has claimed a prebuild; `claim_prebuild` sends it. */
   claims: "prebuildd_claims",
+  /** Somebody else has inserted an organization, whose system roles are still empty; a trigger sends it. */
+  roles: "prebuildd_roles",
 } as const;
 
 /** The least time between two notifications: what is asked for meanwhile goes with the next one. */

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { filledRoles, insertFilledRoles } from "../organizations/system-role-store.ts";
 import type { Writes } from "./changes.ts";
 import type { ApplyDocument } from "./document.ts";
 import type { MemberRow, OrganizationRow, ParameterRow, PresetRow, State, UserRow, VersionRow } from "./state.ts";
@@ -70,7 +71,7 @@ async function readPresets(client: pg.PoolClient, versionIds: readonly string[])
   return rows;
 }
 
-/** Writes organizations, each new one with its Everyone group, whose id is the organization's own. */
+/** Writes organizations, each new one with its Everyone group, whose id is the organization's own, and its system roles. */
 export async function writeOrganizations(
   client: pg.PoolClient,
   { insert, update }: Writes<OrganizationRow>,
@@ -78,15 +79,16 @@ export async function writeOrganizations(
 ): Promise<void> {
   if (insert.length > 0) {
     await client.query(
-      `insert into organizations (id, name, display_name, is_default, created_at, updated_at)
-       select id, name, "displayName", "isDefault", $2, $2
-       from json_to_recordset($1) as r (id uuid, name text, "displayName" text, "isDefault" boolean)`,
-      [JSON.stringify(insert), now],
-    );
-    await client.query(
-      `insert into groups (id, name, organization_id, created_at, updated_at)
-       select id, 'Everyone', id, $2, $2 from unnest($1::uuid[]) as r (id)`,
-      [insert.map(({ id }) => id), now],
+      `with o as (
+         insert into organizations (id, name, display_name, is_default, created_at, updated_at)
+         select id, name, "displayName", "isDefault", $2, $2
+         from json_to_recordset($1) as r (id uuid, name text, "displayName" text, "isDefault" boolean)
+         returning id),
+       everyone as (
+         insert into groups (id, name, organization_id, created_at, updated_at)
+         select id, 'Everyone', id, $2, $2 from o)
+       ${insertFilledRoles("$3")}`,
+      [JSON.stringify(insert), now, filledRoles],
     );
   }
   if (update.length > 0) {

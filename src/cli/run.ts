@@ -27,6 +27,7 @@ async function runUntilStopped(config: Config, applyFile: string | undefined): P
   ]);
   const log = createLogger(config.logLevel, logDestination(process.stdout));
   const asked = Promise.withResolvers<void>();
+  const stop = new AbortController();
   let firstAt: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (firstAt !== undefined) {
@@ -39,13 +40,17 @@ async function runUntilStopped(config: Config, applyFile: string | undefined): P
       log.error({ timeoutMs: config.shutdownTimeoutMs }, "could not stop in time; ending at once");
       process.exit(EXIT.failed);
     }, config.shutdownTimeoutMs).unref();
+    stop.abort();
     asked.resolve();
   };
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   try {
-    await using daemon = await startDaemon(config, { log, applyFile });
+    await using daemon = await startDaemon(config, { log, applyFile, signal: stop.signal });
     const failure = await Promise.race([asked.promise, daemon.failed]);
     if (failure) throw failure;
+  } catch (error) {
+    // What was given up because of the signal did not fail.
+    if (error !== stop.signal.reason) throw error;
   } finally {
     process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
   }

@@ -17,6 +17,7 @@ const FLAGS = [
   ["PREBUILDD_FAILURE_HARD_LIMIT", "--failure-hard-limit <count>", "failed builds in a row after which a pool stops"],
   ["PREBUILDD_FAILED_RETENTION", "--failed-retention <duration>", "how long a failed prebuild is kept"],
   ["PREBUILDD_MAX_IN_FLIGHT", "--max-in-flight <count>", "the most prebuilds that are being started at once"],
+  ["PREBUILDD_DISABLE_WORKSPACE_SHARING", "--disable-workspace-sharing", "let nobody share workspaces with others"],
   ["PREBUILDD_METRICS_INTERVAL", "--metrics-interval <duration>", "how often the metrics are read"],
   ["PREBUILDD_SHUTDOWN_TIMEOUT", "--shutdown-timeout <duration>", "how long stopping may take"],
 ] as const;
@@ -36,7 +37,7 @@ export function addSettingFlags(command: Command, which: "all" | "database"): Co
 export function configOf(io: Io, options: Readonly<Record<string, unknown>>): Config {
   const overrides = FLAGS.flatMap(([key, flag]) => {
     const value = options[optionName(flag)];
-    return typeof value === "string" ? [[key, value] as const] : [];
+    return value === undefined ? [] : [[key, String(value)] as const];
   });
   return readConfig({ ...io.env, ...Object.fromEntries(overrides) });
 }

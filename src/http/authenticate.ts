@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
+import { createRoleReader } from "../organizations/stored-role-store.ts";
 import type { Subject } from "../rbac/decide.ts";
+import { subjectFrom } from "../rbac/subject.ts";
 import { isSecretOf } from "../users/tokens/create.ts";
 import { parseToken } from "../users/tokens/format.ts";
-import { findToken, type TokenRow, touchToken } from "../users/tokens/store.ts";
+import { findToken, readSubject, type TokenRow, touchToken } from "../users/tokens/store.ts";
 
 /**
  * How long a token that was looked up is believed without another look. It saves a round trip per request, and it is
@@ -17,7 +19,8 @@ const REMEMBERED = 10_000;
 /** A token that was noted as used less than this long before is not noted again. */
 const TOUCH_MS = 60_000;
 
-type Remembered = { readonly row: TokenRow; readonly lookedUpAt: number };
+type Found = Omit<TokenRow, "user"> & { readonly subject: Subject };
+type Remembered = { readonly row: Found; readonly lookedUpAt: number };
 
 /** Finds out who sends a request. */
 type Authenticator = AsyncDisposable & {
@@ -36,14 +39,17 @@ function tokenOf(headers: IncomingHttpHeaders): string | undefined {
 }
 
 /** Checks tokens against the database, remembering for a few seconds what it said. */
-export function createAuthenticator(context: Pick<Context, "pool" | "clock" | "log">): Authenticator {
-  const { pool, clock, log } = context;
+export function createAuthenticator(
+  context: Pick<Context, "pool" | "clock" | "log" | "workspaceSharingDisabled">,
+): Authenticator {
+  const { pool, clock, log, workspaceSharingDisabled } = context;
+  const readRoles = createRoleReader(pool);
   const remembered = new Map<string, Remembered>();
-  const lookingUp = new Map<string, Promise<TokenRow | undefined>>();
+  const lookingUp = new Map<string, Promise<Found | undefined>>();
   const touching = new Set<Promise<void>>();
 
   /** Requests that come at once with the same token share one look. */
-  async function lookUp(id: string, now: number): Promise<TokenRow | undefined> {
+  async function lookUp(id: string, now: number): Promise<Found | undefined> {
     const known = remembered.get(id);
     if (known && now - known.lookedUpAt < BELIEVED_MS && now >= known.lookedUpAt) return known.row;
     const looking = lookingUp.get(id) ?? read(id, now).finally(() => lookingUp.delete(id));
@@ -51,11 +57,13 @@ export function createAuthenticator(context: Pick<Context, "pool" | "clock" | "l
     return looking;
   }
 
-  async function read(id: string, now: number): Promise<TokenRow | undefined> {
+  async function read(id: string, now: number): Promise<Found | undefined> {
     remembered.delete(id);
-    const row = await findToken(pool, id);
+    const found = await findToken(pool, id);
     // Unknown ids are not remembered: whoever guesses could fill the memory with them.
-    if (!row) return undefined;
+    if (!found) return undefined;
+    const { user: _user, ...token } = found;
+    const row = { ...token, subject: subjectFrom(await readSubject(found, readRoles), workspaceSharingDisabled) };
     remembered.set(id, { row, lookedUpAt: now });
     for (const oldest of remembered.keys()) {
       if (remembered.size <= REMEMBERED) break;

@@ -14,7 +14,7 @@ export async function countDependants(client: pg.PoolClient, id: string): Promis
 }
 
 /**
- * Deletes an organization: it is no longer found, and nobody is a member of it or of its groups any more. The row stays,
+ * Deletes an organization: it is no longer found, nobody is a member of it or of its groups any more, and it has no roles. The row stays,
  * because deleted workspaces and templates refer to it.
  */
 export async function deleteOrganization(client: pg.PoolClient, id: string, now: Date): Promise<void> {
@@ -24,5 +24,6 @@ export async function deleteOrganization(client: pg.PoolClient, id: string, now:
     "delete from group_members gm using groups g where g.id = gm.group_id and g.organization_id = $1",
     [id],
   );
+  await client.query("delete from custom_roles where organization_id = $1", [id]);
   await client.query("update organizations set deleted = true, updated_at = $2 where id = $1", [id, now]);
 }

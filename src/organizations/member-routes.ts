@@ -10,12 +10,13 @@ import { notFound, subjectOf, targetIdOf, targetOf, visibleToCaller } from "../h
 import { flag, pageQuery, TOTAL_HEADER } from "../http/paging.ts";
 import { findOrganizationInPath, findUserInPath } from "../http/references.ts";
 import { can, type Resource } from "../rbac/decide.ts";
+import { MEMBER_ROLE } from "../rbac/system-roles.ts";
 import { userResource } from "../users/resource.ts";
 import { organizationParam, textField, userParam } from "./fields.ts";
 import { deleteMember, findMember, insertMember, listMembers, lockMember } from "./member-store.ts";
 import { memberEntry, memberFields, memberSchema, memberView } from "./member-view.ts";
 import { memberResource } from "./resource.ts";
-import { MEMBER_ROLE, roleChangeProblem } from "./role-change.ts";
+import { roleChangeProblem } from "./role-change.ts";
 import { organizationInPath } from "./routes.ts";
 import { holdOrganization } from "./store.ts";
 

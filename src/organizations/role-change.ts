@@ -2,11 +2,9 @@ import type { Validation } from "../errors.ts";
 import { notAssignable } from "../rbac/assignable.ts";
 import { can, type Subject } from "../rbac/decide.ts";
 import { ORGANIZATION_ROLES, type OrganizationRoleName } from "../rbac/roles.ts";
+import { MEMBER_ROLE } from "../rbac/system-roles.ts";
 import type { AssignableRoleView } from "./member-view.ts";
 import { roleAssignment } from "./resource.ts";
-
-/** What every member is without being given it. */
-export const MEMBER_ROLE = "organization-member";
 
 const DISPLAY_NAMES: Readonly<Record<OrganizationRoleName, string>> = {
   "organization-admin": "Organization Admin",

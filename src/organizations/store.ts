@@ -4,6 +4,7 @@ import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visibl
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import type { Visibility } from "../rbac/visibility.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { filledRoles, insertFilledRoles } from "./system-role-store.ts";
 import type { OrganizationRow } from "./view.ts";
 
 const COLUMNS = "o.id, o.name, o.display_name, o.description, o.icon, o.is_default, o.created_at, o.updated_at";
@@ -49,7 +50,7 @@ type OrganizationText = Pick<OrganizationRow, "name" | "display_name" | "descrip
 type NewOrganization = Pick<OrganizationText, "name"> & { readonly [K in keyof OrganizationText]?: string | undefined };
 
 /**
- * Creates an organization with its Everyone group, whose id is the organization's own.
+ * Creates an organization with its Everyone group, whose id is the organization's own, and its system roles.
  * @throws ProblemError when the name is taken.
  */
 export async function createOrganization(
@@ -64,9 +65,10 @@ export async function createOrganization(
           insert into organizations (name, display_name, description, icon, is_default) values ($1, $2, $3, $4, $5)
           returning *),
         everyone as (
-          insert into groups (id, name, organization_id) select o.id, 'Everyone', o.id from o)
+          insert into groups (id, name, organization_id) select o.id, 'Everyone', o.id from o),
+        roles as (${insertFilledRoles("$6")})
         select ${COLUMNS} from o`,
-      [name, display_name, description, icon, isDefault],
+      [name, display_name, description, icon, isDefault, filledRoles],
     );
     return rows[0] as OrganizationRow;
   });

@@ -4,15 +4,16 @@ import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { mayBuild, mayOnWorkspace } from "../workspaces/rights.ts";
 import { can, type Resource, type Subject } from "./decide.ts";
 import { organizationRoles, siteRoles } from "./roles.ts";
-import { FOREIGN, ME, ORG, role, SOMEONE, subjectWith } from "./subject.fixture.ts";
+import { FOREIGN, ME, ORG, role, SOMEONE, STORED_MEMBER, subjectWith } from "./subject.fixture.ts";
 
 const workspace: Resource = { type: "workspace", id: "workspace", organizationId: ORG, ownerId: SOMEONE };
 const prebuild: Resource = { ...workspace, ownerId: PREBUILDS_SYSTEM_USER_ID };
 const elsewhere = { organizationId: FOREIGN };
 
 /** Members of an organization with these roles besides what all members have. */
-const site = (...names: string[]) => subjectWith([...siteRoles(names), ...organizationRoles(ORG, [])]);
-const inOrg = (...names: string[]) => subjectWith([...siteRoles([]), ...organizationRoles(ORG, names)]);
+const site = (...names: string[]) => subjectWith([...siteRoles(names), ...organizationRoles(ORG, [], [STORED_MEMBER])]);
+const inOrg = (...names: string[]) =>
+  subjectWith([...siteRoles([]), ...organizationRoles(ORG, names, [STORED_MEMBER])]);
 /** Who is allowed this alone. */
 const only = (org: string) => subjectWith([role({ org })]);
 

@@ -39,6 +39,19 @@ export function samePermissions(
   return new Set((one ?? []).map(keyOf)).symmetricDifference(new Set((other ?? []).map(keyOf))).size === 0;
 }
 
+/**
+ * Reads a stored list. No list is an empty one, and an entry that is not a permission, because somebody has written it
+ * by hand, becomes one for a type of thing that there is not: it grants nothing, and is noticed in a comparison.
+ */
+export function readPermissions(stored: unknown): Permission[] {
+  const list: readonly unknown[] = Array.isArray(stored) ? stored : [];
+  return list.map((entry) => {
+    const { negate = false, resource_type, action } = (entry ?? {}) as Partial<Record<keyof Permission, unknown>>;
+    const readable = typeof negate === "boolean" && typeof resource_type === "string" && typeof action === "string";
+    return readable ? { negate, resource_type, action } : { negate: true, resource_type: "", action: "" };
+  });
+}
+
 /** What is wrong with a permission, in a sentence; undefined when the policy table knows it. */
 export function permissionProblem({ resource_type: type, action }: Permission): string | undefined {
   if (type === ANY) return undefined;

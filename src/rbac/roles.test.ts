@@ -3,7 +3,18 @@ import { describe, test } from "node:test";
 import { can, type Resource } from "./decide.ts";
 import { type Action, RESOURCE_TYPES, type ResourceType } from "./policy.ts";
 import { ORGANIZATION_ROLES, organizationRoles, SITE_ROLES, siteRoles } from "./roles.ts";
-import { builtIn, everyPair, FOREIGN, ME, ORG, pairs, SECOND, SOMEONE, subjectWith } from "./subject.fixture.ts";
+import {
+  builtIn,
+  everyPair,
+  FOREIGN,
+  ME,
+  ORG,
+  pairs,
+  SECOND,
+  SOMEONE,
+  STORED_MEMBER,
+  subjectWith,
+} from "./subject.fixture.ts";
 
 type Place = Omit<Resource, "type">;
 /** Somebody else's things: where the roles are held, in another organization of the subject's, elsewhere, in none. */
@@ -145,17 +156,17 @@ describe("organization roles", () => {
 
   test("every member has organization-member, also without being given it, and once", () => {
     assert.deepEqual(
-      organizationRoles(ORG, []).map(({ name }) => name),
+      organizationRoles(ORG, [], [STORED_MEMBER]).map(({ name }) => name),
       ["organization-member"],
     );
     assert.deepEqual(
-      organizationRoles(ORG, ["organization-member", "organization-auditor"]).map(({ name }) => name),
+      organizationRoles(ORG, ["organization-member", "organization-auditor"], [STORED_MEMBER]).map(({ name }) => name),
       ["organization-member", "organization-auditor"],
     );
   });
 
   test("names that are not known grant nothing", () => {
-    assert.deepEqual(organizationRoles(ORG, ["admin", "constructor", "owner"]), organizationRoles(ORG, []));
+    assert.deepEqual(organizationRoles(ORG, ["admin", "constructor", "owner"], []), []);
   });
 
   test("those that can be given are the five that are laid down", () => {

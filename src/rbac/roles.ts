@@ -1,7 +1,8 @@
 import type { Role } from "./decide.ts";
-import { DORMANT_ACTIONS, everythingBut, orgMemberPermissions } from "./organization-member.ts";
+import { DORMANT_ACTIONS, everythingBut } from "./organization-member.ts";
 import { allow, deny, type Permission } from "./permission.ts";
 import { ANY, POLICY } from "./policy.ts";
+import type { RoleLevels } from "./system-roles.ts";
 
 /** The roles that a user can be given for the whole deployment. */
 export const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
@@ -68,6 +69,9 @@ const MEMBER: Role = {
     ...allow("boundary_log", "create"),
   ],
 };
+
+/** Denied to everybody, owners too, because it is denied on the highest level. */
+const MEMBER_WITHOUT_SHARING: Role = { ...MEMBER, site: [...MEMBER.site, ...deny("workspace", "share")] };
 
 /** What each site role grants (roles specification, 5.2). */
 const SITE: Readonly<Record<SiteRoleName, readonly Permission[]>> = {
@@ -146,25 +150,49 @@ const NOTHING: readonly Permission[] = [];
 const isSiteRole = (name: string): name is SiteRoleName => Object.hasOwn(SITE, name);
 const isOrganizationRole = (name: string): name is OrganizationRoleName => Object.hasOwn(ORGANIZATION, name);
 
-/** The roles of a user for the whole deployment: `member`, which all have, and those given. Unknown names are nothing. */
-export function siteRoles(names: readonly string[]): Role[] {
-  return [MEMBER, ...names.filter(isSiteRole).map((name) => ({ name, site: SITE[name], user: NOTHING }))];
+/**
+ * The roles of a user for the whole deployment: `member`, which all have, and those given. Unknown names are nothing.
+ * @param workspaceSharingDisabled the switch of the whole deployment, which denies sharing to all
+ */
+export function siteRoles(names: readonly string[], workspaceSharingDisabled = false): Role[] {
+  const member = workspaceSharingDisabled ? MEMBER_WITHOUT_SHARING : MEMBER;
+  return [member, ...names.filter(isSiteRole).map((name) => ({ name, site: SITE[name], user: NOTHING }))];
 }
 
-/** The roles of a member in one organization: what all members have, and those given. Unknown names are nothing. */
-export function organizationRoles(organizationId: string, names: readonly string[]): Role[] {
-  const { org, member } = orgMemberPermissions(false);
-  const all: Role = {
-    name: "organization-member",
-    site: NOTHING,
-    user: NOTHING,
-    within: { organizationId, org, member },
+/** A role as the database has it: one that people have made for an organization, or a system role. */
+export type StoredRole = {
+  readonly name: string;
+  readonly isSystem: boolean;
+  readonly org: readonly Permission[];
+  readonly member: readonly Permission[];
+};
+
+/**
+ * The roles of a member in one organization: those given, the built-in ones as the code has them and others as they are
+ * stored, and the stored system role that all members have. Where that one is missing, members may do nothing; unknown
+ * names are nothing.
+ */
+export function organizationRoles(
+  organizationId: string,
+  names: readonly string[],
+  stored: readonly StoredRole[],
+): Role[] {
+  const roleOf = (name: string, org: readonly Permission[], member: readonly Permission[], site = NOTHING): Role => {
+    return { name, site, user: NOTHING, within: { organizationId, org, member } };
   };
-  const given = names.filter(isOrganizationRole).map((name) => ({
-    name,
-    site: ORGANIZATION[name].site,
-    user: NOTHING,
-    within: { organizationId, org: ORGANIZATION[name].org, member: NOTHING },
-  }));
-  return [all, ...given];
+  return [
+    ...stored.filter(({ isSystem }) => isSystem).map(({ name, org, member }) => roleOf(name, org, member)),
+    ...names
+      .filter(isOrganizationRole)
+      .map((name) => roleOf(name, ORGANIZATION[name].org, NOTHING, ORGANIZATION[name].site)),
+    // Whatever else is written in such a row, a role that people have made is one for the things of its organization.
+    ...stored
+      .filter(({ name, isSystem }) => !isSystem && names.includes(name) && !isOrganizationRole(name))
+      .map(({ name, org }) => roleOf(name, org, NOTHING)),
+  ];
+}
+
+/** What a built-in organization role grants. */
+export function organizationRoleLevels(name: OrganizationRoleName): RoleLevels {
+  return { ...ORGANIZATION[name], user: NOTHING, member: NOTHING };
 }

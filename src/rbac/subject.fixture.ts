@@ -1,8 +1,9 @@
 import type { Role, Subject } from "./decide.ts";
 import type { Permission } from "./permission.ts";
 import { ANY, actionsOf, RESOURCE_TYPES } from "./policy.ts";
-import { organizationRoles, siteRoles } from "./roles.ts";
+import { organizationRoles, type StoredRole, siteRoles } from "./roles.ts";
 import { readScope, UNLIMITED } from "./scope.ts";
+import { MEMBER_ROLE, systemRolePermissions } from "./system-roles.ts";
 
 /** The subject of the tests, and somebody else. */
 export const ME = "00000000-0000-4000-8000-000000000001";
@@ -46,9 +47,16 @@ export function subjectWith(roles: readonly Role[], rest: Partial<Subject> = {})
   };
 }
 
+/** The system role of an organization where workspaces can be shared, as it is stored. */
+export const STORED_MEMBER: StoredRole = {
+  name: MEMBER_ROLE,
+  isSystem: true,
+  ...systemRolePermissions(MEMBER_ROLE, false),
+};
+
 /** What one of the built-in roles grants by itself, without what all members of an organization may do. */
 export function builtIn(name: string, organizationId = ORG): Role[] {
-  return [...siteRoles([name]), ...organizationRoles(organizationId, [name])].filter((one) => one.name === name);
+  return [...siteRoles([name]), ...organizationRoles(organizationId, [name], [STORED_MEMBER])].filter((one) => one.name === name);
 }
 
 /** Pairs of type and action, from `file:create,read template:*`, in the order of the policy table. */

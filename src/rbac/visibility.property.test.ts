@@ -6,7 +6,7 @@ import type { Permission } from "./permission.ts";
 import { type Action, ANY, RESOURCE_TYPES, type ResourceType } from "./policy.ts";
 import { ORGANIZATION_ROLES, organizationRoles, SITE_ROLES, siteRoles } from "./roles.ts";
 import { readScope } from "./scope.ts";
-import { FOREIGN, ME, ORG, SECOND, SOMEONE, subjectWith } from "./subject.fixture.ts";
+import { FOREIGN, ME, ORG, SECOND, SOMEONE, STORED_MEMBER, subjectWith } from "./subject.fixture.ts";
 import { type Visibility, visibleTo } from "./visibility.ts";
 
 /** Each subject has a seed of its own: this one plus its number. */
@@ -53,7 +53,9 @@ function randomPermissions(random: Random, type: ResourceType): Permission[] {
 function randomRoles(random: Random, type: ResourceType): Role[] {
   const builtIn = [
     ...siteRoles(some(random, SITE_ROLES, 0.1)),
-    ...some(random, ORGANIZATIONS, 0.5).flatMap((id) => organizationRoles(id, some(random, ORGANIZATION_ROLES, 0.2))),
+    ...some(random, ORGANIZATIONS, 0.5).flatMap((id) =>
+      organizationRoles(id, some(random, ORGANIZATION_ROLES, 0.2), [STORED_MEMBER]),
+    ),
   ];
   const madeUp = some(random, ORGANIZATIONS, 0.4).map((organizationId): Role => {
     const list = (share: number) => (random() < share ? randomPermissions(random, type) : []);
@@ -139,7 +141,9 @@ describe("visibleTo", () => {
   });
 
   test("takes nobody for the owner of all things, not even who acts under the nil id", () => {
-    const nil = subjectWith(organizationRoles(ORG, []), { userId: "00000000-0000-0000-0000-000000000000" });
+    const nil = subjectWith(organizationRoles(ORG, [], [STORED_MEMBER]), {
+      userId: "00000000-0000-0000-0000-000000000000",
+    });
     const { everything, organizationIds } = visibleTo(nil, (place) => ({ type: "workspace", ...place }));
     assert.deepEqual({ everything, organizationIds }, { everything: false, organizationIds: [] });
   });

@@ -113,7 +113,7 @@ describe("giving and taking roles", () => {
   });
 
   test("roles of organizations give no right over site roles", () => {
-    const subject = subjectWith([...siteRoles([]), ...organizationRoles(ORG, ["organization-admin"])]);
+    const subject = subjectWith([...siteRoles([]), ...organizationRoles(ORG, ["organization-admin"], [])]);
     assert.match(
       assignmentProblem(subject, [], ["auditor", "owner"])?.message ?? "",
       /^you may neither give nor take the roles auditor, owner$/,

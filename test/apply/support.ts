@@ -24,7 +24,17 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
   const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
   const log = createLogger("silent", process.stderr);
-  return { pool, queue, wake, clock: systemClock, log, poolSettings, claimPrebuild, woken };
+  return {
+    pool,
+    queue,
+    wake,
+    clock: systemClock,
+    log,
+    poolSettings,
+    workspaceSharingDisabled: false,
+    claimPrebuild,
+    woken,
+  };
 }
 
 /** The user in whose name a test applies. */

@@ -52,7 +52,10 @@ const OK: Health = { live: { ok: true, problems: [] }, ready: { ok: true, proble
 /** Builds the real server on a fresh database, without listening: requests are handed to it directly. */
 export async function startTestServer(
   t: TestContext,
-  options: { readonly routes?: readonly RegisterRoutes[] } = {},
+  {
+    workspaceSharingDisabled = false,
+    ...options
+  }: { readonly routes?: readonly RegisterRoutes[]; readonly workspaceSharingDisabled?: boolean } = {},
 ): Promise<TestServer> {
   // Registered before the database's own hook, because hooks run in order: what uses the database closes before it.
   const stack = new AsyncDisposableStack();
@@ -67,7 +70,7 @@ export async function startTestServer(
   const wake = createWake(pool, log);
   const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
-  const context: Context = { pool, queue, wake, clock, log, poolSettings, claimPrebuild };
+  const context: Context = { pool, queue, wake, clock, log, poolSettings, workspaceSharingDisabled, claimPrebuild };
 
   const organization = await ensureDefaultOrganization(pool);
   const other = await createOrganization(pool, { name: "other" });

@@ -38,6 +38,7 @@ export async function givenContext(
     log: silent,
     claimPrebuild: createClaimer({ pool, queue }),
     poolSettings: { ...readConfig({}), ...given.poolSettings },
+    workspaceSharingDisabled: false,
   };
 }
 

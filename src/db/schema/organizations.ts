@@ -13,6 +13,7 @@ export const organizations = pgTable(
     icon: text("icon").notNull().default(""),
     isDefault: boolean("is_default").notNull().default(false),
     deleted: boolean("deleted").notNull().default(false),
+    workspaceSharingDisabled: boolean("workspace_sharing_disabled").notNull().default(false),
     createdAt: instant("created_at").notNull().defaultNow(),
     updatedAt: instant("updated_at").notNull().defaultNow(),
   },

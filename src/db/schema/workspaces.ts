@@ -5,6 +5,7 @@ import {
   check,
   index,
   integer,
+  jsonb,
   pgTable,
   primaryKey,
   text,
@@ -13,6 +14,7 @@ import {
   varchar,
 } from "drizzle-orm/pg-core";
 import type { AgentLifecycle, JobStatus, Transition } from "../../vocabulary.ts";
+import type { AccessRoles } from "../../workspaces/access.ts";
 import { bytea, instant } from "./columns.ts";
 import { organizations } from "./organizations.ts";
 import { provisionerJobs } from "./provisioner.ts";
@@ -41,6 +43,9 @@ export const workspaces = pgTable(
     deleted: boolean("deleted").notNull().default(false),
     automaticUpdates: text("automatic_updates").$type<"always" | "never">().notNull().default("never"),
     favorite: boolean("favorite").notNull().default(false),
+    /** Whom the workspace is shared with: the role of each by the id of the user or group. */
+    userAcl: jsonb("user_acl").$type<AccessRoles>().notNull().default({}),
+    groupAcl: jsonb("group_acl").$type<AccessRoles>().notNull().default({}),
 
     autostartSchedule: text("autostart_schedule"),
     nextStartAt: instant("next_start_at"),
@@ -81,6 +86,12 @@ export const workspaces = pgTable(
     index("workspaces_prebuild_failures")
       .on(t.presetId, t.createdAt)
       .where(sql`${t.createdAsPrebuild} and prebuild_outcome = 'failed'`),
+    index("workspaces_shared_with_users").using("gin", t.userAcl).where(sql`${t.userAcl} <> '{}'`),
+    index("workspaces_shared_with_groups").using("gin", t.groupAcl).where(sql`${t.groupAcl} <> '{}'`),
+    check(
+      "workspaces_prebuilds_not_shared",
+      sql`(${t.userAcl} = '{}' and ${t.groupAcl} = '{}') or ${t.ownerId} <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'`,
+    ),
     check("workspaces_automatic_updates_known", sql`${t.automaticUpdates} in ('always', 'never')`),
   ],
 );

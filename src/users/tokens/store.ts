@@ -1,7 +1,8 @@
 import type { Queryable } from "../../db/connection.ts";
-import type { Subject } from "../../rbac/decide.ts";
+import { ROLE_REFERENCES, type RoleReader, type RoleReference } from "../../organizations/stored-role-store.ts";
+import type { Membership } from "../../rbac/decide.ts";
 import type { WrittenScope } from "../../rbac/scope.ts";
-import { type StoredSubject, subjectFrom } from "../../rbac/subject.ts";
+import type { StoredSubject } from "../../rbac/subject.ts";
 import type { TokenDescription } from "./view.ts";
 
 /** A token as stored, and the user it belongs to with everything that decides what that user may do. */
@@ -10,8 +11,23 @@ export type TokenRow = {
   readonly expiresAt: Date | null;
   readonly lastUsed: Date | null;
   readonly status: "active" | "dormant" | "suspended";
-  readonly subject: Subject;
+  readonly user: Omit<StoredSubject, "memberships"> & { readonly memberships: readonly StoredMembership[] };
 };
+
+type StoredMembership = Membership & {
+  readonly roles: readonly string[];
+  readonly references: readonly RoleReference[];
+};
+
+/** Looks up what is stored of the roles of a token's user. */
+export async function readSubject({ user }: TokenRow, readRoles: RoleReader): Promise<StoredSubject> {
+  const roles = await readRoles(user.memberships.flatMap(({ references }) => references));
+  const memberships = user.memberships.map(({ references, ...membership }) => ({
+    ...membership,
+    stored: references.flatMap(({ id }) => roles.get(id) ?? []),
+  }));
+  return { ...user, memberships };
+}
 
 /** Finds a token by its id, with its user; those of users that nobody can act as any more are not found. */
 export async function findToken(db: Queryable, id: string): Promise<TokenRow | undefined> {
@@ -23,7 +39,7 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
     username: string;
     status: TokenRow["status"];
     rbac_roles: string[];
-    memberships: StoredSubject["memberships"];
+    memberships: StoredMembership[];
     group_ids: string[];
     scopes: string[];
     allow_list: string[];
@@ -31,7 +47,8 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
     `select k.hashed_secret, k.expires_at, k.last_used, u.id as user_id, u.username, u.status, u.rbac_roles, k.scopes,
         k.allow_list, array(select g.group_id::text from group_members g where g.user_id = u.id) as group_ids,
         coalesce((
-          select json_agg(json_build_object('id', o.id, 'name', o.name, 'isDefault', o.is_default, 'roles', m.roles))
+          select json_agg(json_build_object('id', o.id, 'name', o.name, 'isDefault', o.is_default, 'roles', m.roles,
+            'references', ${ROLE_REFERENCES}))
           from organization_members m
           join organizations o on o.id = m.organization_id and not o.deleted
           where m.user_id = u.id), '[]') as memberships
@@ -47,7 +64,7 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
     expiresAt: row.expires_at,
     lastUsed: row.last_used,
     status: row.status,
-    subject: subjectFrom({
+    user: {
       userId: row.user_id,
       username: row.username,
       siteRoles: row.rbac_roles,
@@ -55,7 +72,7 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | u
       groupIds: row.group_ids,
       scope: { scopes: row.scopes, allowList: row.allow_list },
       expiresAt: row.expires_at,
-    }),
+    },
   };
 }
 

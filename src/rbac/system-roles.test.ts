@@ -1,31 +1,33 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { orgMemberPermissions } from "./organization-member.ts";
 import { samePermissions } from "./permission.ts";
 import { RESOURCE_TYPES } from "./policy.ts";
-import { organizationRoles } from "./roles.ts";
-import { ORG, permissions } from "./subject.fixture.ts";
+import { permissions } from "./subject.fixture.ts";
+import { MEMBER_ROLE, systemRolePermissions } from "./system-roles.ts";
 
 const BASE = "+provisioner_daemon:read +organization:read +assign_org_role:read";
 const SETTINGS = [false, true];
 
-describe("orgMemberPermissions", () => {
+const orgMember = (sharingDisabled: boolean) => systemRolePermissions(MEMBER_ROLE, sharingDisabled);
+
+describe("organization-member", () => {
   test("GEN-07: while workspaces can be shared, members see one another and the groups", () => {
-    const { org, member } = orgMemberPermissions(false);
+    const { org, member } = orgMember(false);
     assert.ok(samePermissions(org, permissions(`${BASE} +organization_member:read +group:read`)));
     assert.ok(!member.some(({ negate }) => negate));
   });
 
   test("GEN-08: while workspaces cannot be shared, that is denied in the whole organization, and nothing else is", () => {
-    const { org, member } = orgMemberPermissions(true);
+    const { org, member } = orgMember(true);
     assert.ok(samePermissions(org, permissions(`${BASE} -workspace:share`)));
     assert.ok(!member.some(({ negate }) => negate));
   });
 
   test("GEN-10: it grants nothing for the deployment, nor for what belongs to no organization", () => {
-    const [role] = organizationRoles(ORG, []);
-    assert.equal(role?.name, "organization-member");
-    assert.deepEqual([role.site, role.user], [[], []]);
+    for (const sharingDisabled of SETTINGS) {
+      const { site, user } = orgMember(sharingDisabled);
+      assert.deepEqual([site, user], [[], []]);
+    }
   });
 
   test("GEN-11: members do all with what is theirs but start, enter or share dormant workspaces and change people", () => {
@@ -36,7 +38,7 @@ describe("orgMemberPermissions", () => {
       [...wildcards, ...dormant.map((action) => `+workspace_dormant:${action}`), "+organization_member:read"].join(" "),
     );
     for (const sharingDisabled of SETTINGS) {
-      const { member } = orgMemberPermissions(sharingDisabled);
+      const { member } = orgMember(sharingDisabled);
       assert.ok(samePermissions(member, expected));
       assert.ok(!member.some(({ resource_type }) => resource_type === "user"), "no entry for users");
       assert.ok(!member.some(({ resource_type }) => resource_type === "prebuilt_workspace"), "none for prebuilds");
@@ -45,4 +47,10 @@ describe("orgMemberPermissions", () => {
       }
     }
   });
+});
+
+test("GEN-13: a name that is no system role is an error", () => {
+  for (const name of ["something-else", "organization-admin", "", "toString"]) {
+    assert.throws(() => systemRolePermissions(name, false), /there is no system role/);
+  }
 });

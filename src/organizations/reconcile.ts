@@ -1,0 +1,109 @@
+import type pg from "pg";
+import type { Context } from "../context.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
+import { isUniqueViolation, messageOf, ProblemError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import {
+  findLockHolders,
+  type LockHolder,
+  lockSystemRolesWithin,
+  readStaleRoles,
+  writeSystemRoles,
+} from "./system-role-store.ts";
+import { isChange, type RoleToWrite, rolesToWrite } from "./system-roles.ts";
+
+/** How long the lock is waited for before it is looked whether to go on waiting. */
+const WAIT_MS = 1_000;
+/** After this many times without the lock, and every time as many again, the log says who has it. */
+const TELL_EVERY = 10;
+/** More roles than this are told of in one line. */
+const TELL_EACH = 50;
+
+/**
+ * Makes the system roles of all organizations what the code says (roles specification, 2.6), in one transaction and
+ * alone with their lock, for which it waits as long as it takes. What is right already is not written.
+ * @param signal given up when this is aborted while the lock is waited for
+ * @returns the roles that were written
+ * @throws ProblemError that names organization and role when one cannot be written; then nothing is
+ */
+export async function reconcileSystemRoles(
+  { pool, clock, log }: Pick<Context, "pool" | "clock" | "log">,
+  signal?: AbortSignal,
+): Promise<RoleToWrite[]> {
+  const written = await withTransaction(pool, BEGIN.readWrite, async (client) => {
+    await waitForLock(client, log, signal);
+    return reconcileRoles(client, clock.now());
+  });
+  tell(log, written);
+  return written;
+}
+
+/**
+ * Makes the system roles of one organization what the code says, or of all; in a transaction that has their lock.
+ * @returns the roles that were written
+ */
+export async function reconcileRoles(
+  client: pg.PoolClient,
+  now: Date,
+  organizationId?: string,
+): Promise<RoleToWrite[]> {
+  const roles = rolesToWrite(await readStaleRoles(client, organizationId));
+  if (roles.length > 0) await writeAll(client, roles, now);
+  return roles;
+}
+
+/** Writes all at once, and one by one when that fails, to find out whose role it is that cannot be written. */
+async function writeAll(client: pg.PoolClient, roles: readonly RoleToWrite[], now: Date): Promise<void> {
+  await client.query("savepoint unwritten");
+  try {
+    await writeSystemRoles(client, roles, now);
+  } catch {
+    await client.query("rollback to savepoint unwritten");
+    for (const role of roles) {
+      await writeSystemRoles(client, [role], now).catch((cause: unknown) => {
+        throw problemOf(role, cause);
+      });
+    }
+  }
+}
+
+function problemOf({ name, organization }: RoleToWrite, cause: unknown): ProblemError {
+  const message = `the system role ${name} of organization ${organization.name} (${organization.id}) cannot be written`;
+  if (isUniqueViolation(cause, "custom_roles_organization_id_name_unique")) {
+    const detail = "there is a role of that name which is not a system role; rename or delete it in custom_roles";
+    return new ProblemError("conflict", `${message}: ${detail}`, { cause });
+  }
+  return new ProblemError("conflict", `${message}: ${messageOf(cause)}`, { cause });
+}
+
+async function waitForLock(client: pg.PoolClient, log: Logger, signal: AbortSignal | undefined): Promise<void> {
+  for (let waits = 1; ; waits += 1) {
+    signal?.throwIfAborted();
+    if (await lockSystemRolesWithin(client, WAIT_MS)) return;
+    if (waits % TELL_EVERY !== 0) continue;
+    const holders = await findLockHolders(client);
+    const who = holders.map(holderText).join(" and ") || "nobody any more";
+    log.warn({ holders }, `waited ${(waits * WAIT_MS) / 1_000} s for the lock on the organization roles, held by ${who}`);
+  }
+}
+
+function holderText({ pid, user, application, address, state, since }: LockHolder): string {
+  const who = [application && `"${application}"`, user && `as ${user}`, address && `from ${address}`].filter(Boolean);
+  const what = [state, since && `in a transaction since ${since.toISOString()}`].filter(Boolean).join(", ");
+  return `process ${pid} of the database server (${[...who, what].join(" ")})`;
+}
+
+function tell(log: Logger, written: readonly RoleToWrite[]): void {
+  const [few, many] = written.length > TELL_EACH ? [[], written] : [written, []];
+  for (const { name, organization, missing, org, member } of few) {
+    const fields = { organization_id: organization.id, organization: organization.name, role_name: name };
+    const changes = { org_changed: isChange(org), member_changed: isChange(member), org, member };
+    if (missing) log.error(fields, `organization ${organization.name} had no role ${name}; it has one now`);
+    else
+      log.info({ ...fields, ...changes }, `brought the role ${name} of organization ${organization.name} up to date`);
+  }
+  if (many.length === 0) return;
+  const missing = many.filter((role) => role.missing);
+  if (missing.length > 0) log.error({ roles: missing.length }, "organizations had no system role; they have one now");
+  log.info({ roles: many.length, missing: missing.length }, `brought ${many.length} organization roles up to date`);
+}

@@ -1,0 +1,125 @@
+import type pg from "pg";
+import type { Queryable } from "../db/connection.ts";
+import { isLockTimeout } from "../errors.ts";
+import { SYSTEM_ROLES, systemRolePermissions } from "../rbac/system-roles.ts";
+import type { RoleToWrite, StaleRoles } from "./system-roles.ts";
+
+/** What each system role is to grant where workspaces can be shared, and where they cannot. */
+const expected = JSON.stringify(
+  SYSTEM_ROLES.flatMap((name) =>
+    [false, true].map((disabled) => {
+      const { org, member } = systemRolePermissions(name, disabled);
+      return { name, disabled, org, member };
+    }),
+  ),
+);
+const EXPECTED = (parameter: string) =>
+  `json_to_recordset(${parameter}::json) as e (name text, disabled boolean, org jsonb, member jsonb)`;
+
+/**
+ * Inserts the system roles of new organizations, filled; stands in the statement that inserts those, which it takes from
+ * a row set `o` with their ids. The trigger on organizations then finds nothing left to do.
+ * @param parameter the number of the parameter whose value is `filledRoles`
+ */
+export const insertFilledRoles = (parameter: string): string =>
+  `insert into custom_roles (name, organization_id, is_system, org_permissions, member_permissions)
+    select e.name, o.id, true, e.org, e.member from o, ${EXPECTED(parameter)} where not e.disabled`;
+export const filledRoles = expected;
+
+/** The advisory lock of everybody who writes system roles, here and in the reference. */
+const LOCK = 8;
+
+/** Waits for the lock on the system roles, which is held until the transaction ends. */
+export async function lockSystemRoles(client: pg.PoolClient): Promise<void> {
+  await client.query(`select pg_advisory_xact_lock(${LOCK})`);
+}
+
+/**
+ * Waits for the lock on the system roles for at most so many milliseconds; tells whether it is held now. The statement
+ * does not wait for longer, so that the caller can look around in between.
+ */
+export async function lockSystemRolesWithin(client: pg.PoolClient, ms: number): Promise<boolean> {
+  await client.query(`savepoint unlocked; set local lock_timeout = ${Math.round(ms)}`);
+  try {
+    await lockSystemRoles(client);
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error;
+    await client.query("rollback to savepoint unlocked");
+    return false;
+  }
+  await client.query("set local lock_timeout = default");
+  return true;
+}
+
+/** Somebody who holds a lock. */
+export type LockHolder = {
+  readonly pid: number;
+  readonly user: string | null;
+  readonly application: string;
+  readonly address: string | null;
+  readonly state: string | null;
+  readonly since: Date | null;
+};
+
+/** Who holds the lock on the system roles in this database. */
+export async function findLockHolders(db: Queryable): Promise<LockHolder[]> {
+  const { rows } = await db.query<LockHolder>(
+    `select l.pid, a.usename as user, coalesce(a.application_name, '') as application,
+        host(a.client_addr) as address, a.state, a.xact_start as since
+      from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+      where l.locktype = 'advisory' and l.granted and l.classid = 0 and l.objid = ${LOCK} and l.objsubid = 1
+        and l.database = (select oid from pg_database where datname = current_database())
+      order by a.xact_start`,
+  );
+  return rows;
+}
+
+/**
+ * The system roles that do not have exactly what the code says, in the order in which it is written: those that grant
+ * the same together, and those of organizations that have none.
+ * @param organizationId look at this organization only
+ */
+export async function readStaleRoles(client: pg.PoolClient, organizationId?: string): Promise<StaleRoles[]> {
+  const { rows } = await client.query<StaleRoles>(
+    `select e.name, o.workspace_sharing_disabled as "sharingDisabled", r.id is null as missing,
+        r.org_permissions as org, r.member_permissions as member,
+        json_agg(json_build_object('id', o.id, 'name', o.name)) as organizations
+      from organizations o
+      join ${EXPECTED("$1")} on e.disabled = o.workspace_sharing_disabled
+      left join custom_roles r on r.organization_id = o.id and lower(r.name) = e.name and r.is_system
+      where not o.deleted and ($2::uuid is null or o.id = $2)
+        and (r.id is null or r.org_permissions is distinct from e.org or r.member_permissions is distinct from e.member)
+      group by e.name, o.workspace_sharing_disabled, r.id is null, r.org_permissions, r.member_permissions`,
+    [expected, organizationId ?? null],
+  );
+  return rows;
+}
+
+/** Writes what the code says to the system roles of these organizations, and adds those that there are not. */
+export async function writeSystemRoles(client: pg.PoolClient, roles: readonly RoleToWrite[], now: Date): Promise<void> {
+  const wanted = `unnest($2::text[], $3::uuid[], $4::bool[]) as s (name, organization_id, missing)
+    join organizations o on o.id = s.organization_id
+    join ${EXPECTED("$1")} on e.name = s.name and e.disabled = o.workspace_sharing_disabled`;
+  const values = [
+    expected,
+    roles.map(({ name }) => name),
+    roles.map(({ organization }) => organization.id),
+    roles.map(({ missing }) => missing),
+    now,
+  ];
+  // In two statements: what is there is changed even where something else cannot be added.
+  await client.query(
+    `update custom_roles r set org_permissions = e.org, member_permissions = e.member, site_permissions = '[]',
+        user_permissions = '[]', display_name = '', updated_at = $5
+      from ${wanted}
+      where not s.missing and r.organization_id = s.organization_id and lower(r.name) = s.name and r.is_system`,
+    values,
+  );
+  if (!roles.some(({ missing }) => missing)) return;
+  await client.query(
+    `insert into custom_roles (name, organization_id, is_system, org_permissions, member_permissions, created_at,
+        updated_at)
+      select e.name, o.id, true, e.org, e.member, $5, $5 from ${wanted} where s.missing`,
+    values,
+  );
+}
