@@ -83,7 +83,10 @@ async function waitForLock(client: pg.PoolClient, log: Logger, signal: AbortSign
     if (waits % TELL_EVERY !== 0) continue;
     const holders = await findLockHolders(client);
     const who = holders.map(holderText).join(" and ") || "nobody any more";
-    log.warn({ holders }, `waited ${(waits * WAIT_MS) / 1_000} s for the lock on the organization roles, held by ${who}`);
+    log.warn(
+      { holders },
+      `waited ${(waits * WAIT_MS) / 1_000} s for the lock on the organization roles, held by ${who}`,
+    );
   }
 }
 

@@ -56,7 +56,9 @@ export const STORED_MEMBER: StoredRole = {
 
 /** What one of the built-in roles grants by itself, without what all members of an organization may do. */
 export function builtIn(name: string, organizationId = ORG): Role[] {
-  return [...siteRoles([name]), ...organizationRoles(organizationId, [name], [STORED_MEMBER])].filter((one) => one.name === name);
+  return [...siteRoles([name]), ...organizationRoles(organizationId, [name], [STORED_MEMBER])].filter(
+    (one) => one.name === name,
+  );
 }
 
 /** Pairs of type and action, from `file:create,read template:*`, in the order of the policy table. */
