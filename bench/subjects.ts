@@ -7,6 +7,7 @@ import { benchPass } from "./pass.ts";
 import { benchReaction } from "./reaction.ts";
 import type { Table } from "./report.ts";
 import { benchRequests } from "./requests.ts";
+import { benchRoles } from "./roles.ts";
 import { benchScrape } from "./scrape.ts";
 import type { WorldSize } from "./world.ts";
 
@@ -36,6 +37,8 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
         : { pools: 1_000, members: 20, size: LARGE, rounds: 11 },
     ),
   access: (_, { quick }) => benchAccess(quick ? { rounds: 2, repetitions: 1 } : { rounds: 21, repetitions: 20 }),
+  roles: (bench, { quick }) =>
+    benchRoles(bench, quick ? { organizations: 20, rounds: 1 } : { organizations: 10_000, rounds: 5 }),
   claim: (bench, { quick }) =>
     benchClaim(bench, {
       size: quick ? SMALL : LARGE,

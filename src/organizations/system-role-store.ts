@@ -80,16 +80,24 @@ export async function findLockHolders(db: Queryable): Promise<LockHolder[]> {
  * @param organizationId look at this organization only
  */
 export async function readStaleRoles(client: pg.PoolClient, organizationId?: string): Promise<StaleRoles[]> {
+  // Grouped by a hash: to sort or compare the lists themselves takes seconds when there are thousands of them.
   const { rows } = await client.query<StaleRoles>(
-    `select e.name, o.workspace_sharing_disabled as "sharingDisabled", r.id is null as missing,
-        r.org_permissions as org, r.member_permissions as member,
-        json_agg(json_build_object('id', o.id, 'name', o.name)) as organizations
-      from organizations o
-      join ${EXPECTED("$1")} on e.disabled = o.workspace_sharing_disabled
-      left join custom_roles r on r.organization_id = o.id and lower(r.name) = e.name and r.is_system
-      where not o.deleted and ($2::uuid is null or o.id = $2)
-        and (r.id is null or r.org_permissions is distinct from e.org or r.member_permissions is distinct from e.member)
-      group by e.name, o.workspace_sharing_disabled, r.id is null, r.org_permissions, r.member_permissions`,
+    `with stale as (
+        select e.name, o.workspace_sharing_disabled as disabled, o.id as organization_id, o.name as organization, r.id,
+          sha256(convert_to(concat(r.org_permissions::text, ' ', r.member_permissions::text), 'UTF8')) as content
+        from organizations o
+        join ${EXPECTED("$1")} on e.disabled = o.workspace_sharing_disabled
+        left join custom_roles r on r.organization_id = o.id and lower(r.name) = e.name and r.is_system
+        where not o.deleted and ($2::uuid is null or o.id = $2)
+          and (r.id is null or r.org_permissions is distinct from e.org
+            or r.member_permissions is distinct from e.member)),
+      alike as (
+        select name, disabled, min(id::text)::uuid as one_of_them,
+          json_agg(json_build_object('id', organization_id, 'name', organization)) as organizations
+        from stale group by name, disabled, id is null, content)
+      select a.name, a.disabled as "sharingDisabled", r.id is null as missing, r.org_permissions as org,
+        r.member_permissions as member, a.organizations
+      from alike a left join custom_roles r on r.id = a.one_of_them`,
     [expected, organizationId ?? null],
   );
   return rows;

@@ -1,4 +1,4 @@
-import { type Permission, readPermissions, samePermissions } from "../rbac/permission.ts";
+import { type Permission, permissionsBeyond, readPermissions, withoutRepetitions } from "../rbac/permission.ts";
 import { systemRolePermissions } from "../rbac/system-roles.ts";
 
 type OrganizationName = { readonly id: string; readonly name: string };
@@ -36,15 +36,17 @@ export function rolesToWrite(stale: readonly StaleRoles[]): RoleToWrite[] {
   return stale.flatMap(({ name, sharingDisabled, missing, organizations, ...stored }) => {
     const expected = systemRolePermissions(name, sharingDisabled);
     const [org, member] = [readPermissions(stored.org), readPermissions(stored.member)];
-    if (!missing && samePermissions(org, expected.org) && samePermissions(member, expected.member)) return [];
     const change = { missing, org: changeOf(org, expected.org), member: changeOf(member, expected.member) };
+    if (!missing && !isChange(change.org) && !isChange(change.member)) return [];
     return organizations.map((organization) => ({ name, organization, ...change }));
   });
 }
 
 function changeOf(before: readonly Permission[], after: readonly Permission[]): PermissionChange {
-  const [old, now] = [new Set(before.map(wordOf)), new Set(after.map(wordOf))];
-  return { added: [...now.difference(old)], removed: [...old.difference(now)] };
+  return {
+    added: permissionsBeyond(after, before).map(wordOf),
+    removed: withoutRepetitions(permissionsBeyond(before, after)).map(wordOf),
+  };
 }
 
 function wordOf({ negate, resource_type: type, action }: Permission): string {

@@ -20,12 +20,18 @@ export function deny<T extends ResourceType>(type: T, ...actions: readonly (Acti
   return allow(type, ...actions).map((permission) => ({ ...permission, negate: true }));
 }
 
-const keyOf = ({ negate, resource_type, action }: Permission): string =>
-  JSON.stringify([negate, resource_type, action]);
+/** What makes a permission the same as another one; no text in the database can have a null character in it. */
+const keyOf = ({ negate, resource_type, action }: Permission): string => `${negate}\0${resource_type}\0${action}`;
 
 /** The list without repetitions, each permission where it stood first. */
 export function withoutRepetitions(permissions: readonly Permission[]): Permission[] {
   return [...Map.groupBy(permissions, keyOf).values()].flatMap((same) => same.slice(0, 1));
+}
+
+/** The permissions of a list that another one has not. */
+export function permissionsBeyond(list: readonly Permission[], other: readonly Permission[]): Permission[] {
+  const known = new Set(other.map(keyOf));
+  return list.filter((permission) => !known.has(keyOf(permission)));
 }
 
 /**
@@ -36,7 +42,8 @@ export function samePermissions(
   one: readonly Permission[] | null | undefined,
   other: readonly Permission[] | null | undefined,
 ): boolean {
-  return new Set((one ?? []).map(keyOf)).symmetricDifference(new Set((other ?? []).map(keyOf))).size === 0;
+  const [first, second] = [one ?? [], other ?? []];
+  return permissionsBeyond(first, second).length === 0 && permissionsBeyond(second, first).length === 0;
 }
 
 /**
