@@ -18,6 +18,8 @@ const WAIT_MS = 1_000;
 const TELL_EVERY = 10;
 /** More roles than this are told of in one line. */
 const TELL_EACH = 50;
+/** More permissions than this are counted instead of listed. */
+const LIST_EACH = 10;
 
 /**
  * Makes the system roles of all organizations what the code says (roles specification, 2.6), in one transaction and
@@ -91,16 +93,32 @@ async function waitForLock(client: pg.PoolClient, log: Logger, signal: AbortSign
 }
 
 function holderText({ pid, user, application, address, state, since }: LockHolder): string {
-  const who = [application && `"${application}"`, user && `as ${user}`, address && `from ${address}`].filter(Boolean);
-  const what = [state, since && `in a transaction since ${since.toISOString()}`].filter(Boolean).join(", ");
-  return `process ${pid} of the database server (${[...who, what].join(" ")})`;
+  const known = [
+    application && `application ${application}`,
+    user && `user ${user}`,
+    address && `from ${address}`,
+    state,
+    since && `in a transaction since ${since.toISOString()}`,
+  ];
+  return `process ${pid} of the database server (${known.filter(Boolean).join(", ")})`;
+}
+
+/** The beginning of a list that a person can still read. */
+function shortened(words: readonly string[]): string[] {
+  const rest = words.length - LIST_EACH;
+  return rest > 0 ? [...words.slice(0, LIST_EACH), `and ${rest} more`] : [...words];
 }
 
 function tell(log: Logger, written: readonly RoleToWrite[]): void {
   const [few, many] = written.length > TELL_EACH ? [[], written] : [written, []];
   for (const { name, organization, missing, org, member } of few) {
     const fields = { organization_id: organization.id, organization: organization.name, role_name: name };
-    const changes = { org_changed: isChange(org), member_changed: isChange(member), org, member };
+    const changes = {
+      org_changed: isChange(org),
+      member_changed: isChange(member),
+      added: shortened([...org.added, ...member.added]),
+      removed: shortened([...org.removed, ...member.removed]),
+    };
     if (missing) log.error(fields, `organization ${organization.name} had no role ${name}; it has one now`);
     else
       log.info({ ...fields, ...changes }, `brought the role ${name} of organization ${organization.name} up to date`);

@@ -25,7 +25,7 @@ export type RoleToWrite = {
   readonly member: PermissionChange;
 };
 
-/** Permissions as `type:action`, with a `-` before what is denied. */
+/** Permissions in words. */
 type PermissionChange = { readonly added: readonly string[]; readonly removed: readonly string[] };
 
 /**
@@ -49,7 +49,9 @@ function changeOf(before: readonly Permission[], after: readonly Permission[]): 
   };
 }
 
-function wordOf({ negate, resource_type: type, action }: Permission): string {
+/** A permission as `type:action`, with a `-` before it when it denies. */
+export function wordOf({ negate, resource_type: type, action }: Permission): string {
+  if (type === "") return "something that is not a permission";
   return `${negate ? "-" : ""}${type}:${action}`;
 }
 
