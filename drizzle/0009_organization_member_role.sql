@@ -1,10 +1,12 @@
--- Roles that people have made under the name keep their holders, under another one.
-with renamed as (
-  update custom_roles set name = 'organization-member-' || id, updated_at = now()
-  where lower(name) = 'organization-member' and not is_system
-  returning organization_id, name)
-update organization_members m set roles = array_replace(m.roles, 'organization-member', r.name), updated_at = now()
-from renamed r where m.organization_id = r.organization_id and 'organization-member' = any (m.roles);
+-- Roles that people have made under the name, in any case, keep their holders, under another one.
+with taken as (
+  select id, name from custom_roles where lower(name) = 'organization-member' and not is_system),
+renamed as (
+  update custom_roles r set name = 'organization-member-' || r.id, updated_at = now()
+  from taken where r.id = taken.id
+  returning r.organization_id, r.name, taken.name as old_name)
+update organization_members m set roles = array_replace(m.roles, r.old_name, r.name), updated_at = now()
+from renamed r where m.organization_id = r.organization_id and r.old_name = any (m.roles);
 --> statement-breakpoint
 -- Empty: what the role grants is said in the code alone, and until that has filled it in, it grants nothing.
 insert into custom_roles (name, organization_id, is_system)

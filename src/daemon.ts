@@ -118,7 +118,10 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   if (document) {
     health.starting("applying the given file");
     const initiatorId = (admin ?? (await ensureAdmin(pool))).id;
-    await applyDocument(context, document.document, { initiatorId, actor: COMMAND_LINE });
+    const by = { initiatorId, actor: COMMAND_LINE };
+    await applyDocument(context, document.document, by).catch((error: unknown) => {
+      throw document.placed(error);
+    });
     log.info({ file: applyFile }, `applied ${applyFile}`);
   }
 

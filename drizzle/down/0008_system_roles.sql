@@ -1,3 +1,5 @@
+-- Without the mark they would be roles like any other, and grant what those must not.
+delete from custom_roles where is_system;
 drop trigger keep_is_system on custom_roles;
 drop function keep_is_system();
 alter table custom_roles drop constraint custom_roles_lists, drop constraint custom_roles_in_organization,

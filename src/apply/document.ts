@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ORGANIZATION_ROLES, SITE_ROLES } from "../rbac/roles.ts";
+import { SITE_ROLES } from "../rbac/roles.ts";
 import { RESERVED_USERNAMES } from "../users/fields.ts";
 import { findDuplicates } from "./duplicates.ts";
 import { cron, email, instances, label, listOf, rule, seconds, slug, text, timezone } from "./fields.ts";
@@ -7,8 +7,7 @@ import { findOverlaps } from "./overlaps.ts";
 import { declarations, presetParameters } from "./parameter-fields.ts";
 import { findPresetProblems } from "./preset-parameters.ts";
 
-const roles = <T extends readonly [string, ...string[]]>(names: T) =>
-  listOf(z.enum(names)).transform((given) => [...new Set<string>(given)].sort());
+const siteRoles = listOf(z.enum(SITE_ROLES)).transform((given) => [...new Set<string>(given)].sort());
 
 const organization = z.strictObject({
   name: slug(),
@@ -19,8 +18,9 @@ const user = z.strictObject({
   username: slug(RESERVED_USERNAMES),
   email,
   name: text(128).optional(),
-  roles: roles(SITE_ROLES).optional(),
-  organizations: listOf(z.strictObject({ name: slug(), roles: roles(ORGANIZATION_ROLES).optional() })).optional(),
+  roles: siteRoles.optional(),
+  // Which roles an organization has, its database says: people make some of their own.
+  organizations: listOf(z.strictObject({ name: slug(), roles: listOf(label(64)).optional() })).optional(),
 });
 
 const prebuilds = z.strictObject({

@@ -8,8 +8,8 @@ import { type ParsedApplyFile, parseApplyFile } from "./parse.ts";
 /** An apply file with everything that it refers to, so that it can be applied anywhere. */
 export type LoadedApplyFile = {
   readonly document: ApplyDocument;
-  /** Says where in the file the field stands that the daemon complains about. */
-  placed(problem: Validation): string;
+  /** The same failure; of fields that the deployment cannot take it says where in the file they stand. */
+  placed(error: unknown): unknown;
 };
 
 /**
@@ -35,7 +35,11 @@ export async function loadApplyFile(path: string): Promise<LoadedApplyFile> {
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
   return {
     document: { ...parsed.file, templates },
-    placed: (problem) => placeOf(parsed, problem),
+    placed: (error) => {
+      if (!(error instanceof ProblemError) || error.validations.length === 0) return error;
+      const detail = error.validations.map((problem) => placeOf(parsed, problem)).join("\n  ");
+      return new ProblemError(error.kind, error.message, { detail, cause: error });
+    },
   };
 }
 

@@ -70,6 +70,8 @@ export type State = {
   readonly organizations: readonly OrganizationRow[];
   readonly users: readonly UserRow[];
   readonly members: readonly MemberRow[];
+  /** The roles that people have made, of those that the document names. */
+  readonly customRoles: readonly { readonly organizationId: string; readonly name: string }[];
   readonly templates: readonly TemplateRow[];
   readonly versions: readonly (Pick<VersionRow, "id" | "templateId" | "name"> & { readonly archived: boolean })[];
   readonly presets: readonly PresetRow[];

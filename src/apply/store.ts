@@ -37,6 +37,13 @@ export async function readState(
      from organization_members where user_id = any($1) and organization_id = any($2)`,
     [users.map(({ id }) => id), organizations.map(({ id }) => id)],
   );
+  const memberships = document.users.flatMap((user) => user.organizations ?? []);
+  const { rows: customRoles } = await client.query<State["customRoles"][number]>(
+    // Held, before their members are written, so that none is deleted while somebody is given it.
+    `select organization_id as "organizationId", name from custom_roles
+     where organization_id = any($1) and name = any($2) and not is_system for key share`,
+    [organizations.map(({ id }) => id), memberships.flatMap(({ roles = [] }) => roles)],
+  );
   const { rows: templates } = await client.query<State["templates"][number]>(
     `select id, organization_id as "organizationId", name, display_name as "displayName", description, icon,
        provisioner, deprecated, (default_ttl / 1000000000)::float8 as "defaultTtlSeconds",
@@ -53,7 +60,7 @@ export async function readState(
     client,
     versions.map(({ id }) => id),
   );
-  return { organizations, users, members, templates, versions, presets };
+  return { organizations, users, members, customRoles, templates, versions, presets };
 }
 
 async function readPresets(client: pg.PoolClient, versionIds: readonly string[]): Promise<PresetRow[]> {

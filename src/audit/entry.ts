@@ -5,6 +5,7 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 /** The kinds of objects that are audited. */
 export const AUDITED_TYPES = [
   "api_key",
+  "custom_role",
   "group",
   "organization",
   "organization_member",

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { AppliedObject } from "../apply/changes.ts";
 import type { ApplyResult } from "../apply/execute.ts";
-import { ProblemError } from "../errors.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 
@@ -25,10 +24,8 @@ export function addApplyCommand(program: Command, io: Io): void {
       const result = await client
         .send<ApplyResult>("PUT", "/apply", applyDocumentJson(loaded.document), { timeoutMs: APPLY_TIMEOUT_MS })
         .catch((error: unknown) => {
-          if (!(error instanceof ProblemError) || error.validations.length === 0) throw error;
           // The daemon speaks of fields; the person has lines of a file.
-          const detail = error.validations.map(loaded.placed).join("\n  ");
-          throw new ProblemError(error.kind, error.message, { detail, cause: error });
+          throw loaded.placed(error);
         });
       if (options.json) printJson(io, result);
       else printLines(io, describe(result));

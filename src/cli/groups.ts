@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { ProblemError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { GroupMemberView, GroupView } from "../organizations/group-view.ts";
-import type { MemberView } from "../organizations/member-view.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
+import { memberId } from "./member-reference.ts";
 import { readAll } from "./pages.ts";
 import { repeated } from "./repeated.ts";
 import { formatTable } from "./table.ts";
@@ -139,17 +139,6 @@ function find(client: Client, options: Options, reference: string): Promise<Grou
 /** The ids of users, who are looked for among the members of the group's organization. */
 function idsOf(client: Client, group: GroupView, users: readonly string[] | undefined): Promise<string[]> | undefined {
   return users && Promise.all(users.map((user) => memberId(client, group, user)));
-}
-
-async function memberId(client: Client, group: GroupView, user: string): Promise<string> {
-  const { organization_id: id, organization_name: organization } = group;
-  try {
-    return (await client.get<MemberView>(`/organizations/${id}/members/${encodeURIComponent(user)}`)).user_id;
-  } catch (error) {
-    if (!(error instanceof ProblemError && error.kind === "not_found")) throw error;
-    const what = `${user} is no member of ${organization}, or you may not see that; see \`members list\``;
-    throw new ProblemError("not_found", what);
-  }
 }
 
 const titleOf = ({ organization_name, name }: GroupView): string => `${organization_name}/${name}`;

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import type { AssignableRoleView, MemberView } from "../organizations/member-view.ts";
+import type { MemberView } from "../organizations/member-view.ts";
+import type { AssignableRoleView } from "../organizations/role-view.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { readAll } from "./pages.ts";

@@ -1,5 +1,6 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import { UsageError } from "../errors.ts";
+import type { SharingView } from "../organizations/sharing.ts";
 import type { OrganizationView } from "../organizations/view.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
@@ -12,13 +13,14 @@ const WHICH = "an id, a name or `default`";
 type AsJson = { readonly json?: boolean };
 type Text = { readonly displayName?: string; readonly description?: string; readonly icon?: string };
 
-/** Adds `organizations list|show|create|edit|delete`. */
+/** Adds `organizations list|show|create|edit|delete|sharing`. */
 export function addOrganizationsCommand(program: Command, io: Io): void {
   const organizations = program
     .command("organizations")
     .description("list, show, make, change and delete organizations");
   addReading(organizations, io);
   addWriting(organizations, io);
+  addSharing(organizations, io);
 
   organizations
     .command("delete")
@@ -88,6 +90,29 @@ function addWriting(organizations: Command, io: Io): void {
       if (json) printJson(io, after);
       else printLines(io, [`organization ${after.name} ${changed}`]);
     });
+}
+
+function addSharing(organizations: Command, io: Io): void {
+  organizations
+    .command("sharing")
+    .description("show or say whether workspaces can be shared in an organization; off ends the sharing of all of them")
+    .argument("<organization>", WHICH)
+    .addArgument(new Argument("[switch]", "what it is to be").choices(["on", "off"]))
+    .option("--json", "print it as JSON")
+    .action(async (reference: string, wanted: "on" | "off" | undefined, { json }: AsJson) => {
+      const client = await openClient(io);
+      const { id, name } = await client.get<OrganizationView>(pathOf(reference));
+      const path = `${pathOf(id)}/settings/workspace-sharing`;
+      const body = JSON.stringify({ sharing_disabled: wanted === "off" });
+      const now = await (wanted ? client.send<SharingView>("PATCH", path, body) : client.get<SharingView>(path));
+      if (json) printJson(io, now);
+      else printLines(io, [`sharing in ${name} is ${sharingText(now)}`]);
+    });
+}
+
+function sharingText({ sharing_globally_disabled: everywhere, sharing_disabled: disabled }: SharingView): string {
+  if (everywhere) return "off, as in the whole deployment";
+  return disabled ? "off" : "on";
 }
 
 function addTextOptions(command: Command): Command {

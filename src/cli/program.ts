@@ -13,6 +13,7 @@ import { addOrganizationsCommand } from "./organizations.ts";
 import { addPlanCommand } from "./plan.ts";
 import { addPrebuildsCommand } from "./prebuilds.ts";
 import { addPresetsCommand } from "./presets.ts";
+import { addRolesCommand } from "./roles.ts";
 import { addRunCommand } from "./run.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTemplatesCommand } from "./templates.ts";
@@ -63,6 +64,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
   addTokensCommand(program, io);
   addOrganizationsCommand(program, io);
   addMembersCommand(program, io);
+  addRolesCommand(program, io);
   addGroupsCommand(program, io);
   addTokenCommand(program, io);
   addAuditCommand(program, io);

@@ -7,6 +7,7 @@ import { wholeNumber } from "./whole-number.ts";
 import { addBuildCommands } from "./workspace-builds.ts";
 import { addLogsCommand } from "./workspace-logs.ts";
 import { findWorkspace, titleOf, WHICH_WORKSPACE } from "./workspace-reference.ts";
+import { addSharingCommands } from "./workspace-sharing.ts";
 
 const MAX_LISTED = 1_000;
 const PAGE = 100;
@@ -14,9 +15,11 @@ const PAGE = 100;
 type Page = { readonly workspaces: readonly WorkspaceView[]; readonly count: number };
 type ListOptions = { readonly search?: string; readonly limit: number; readonly json?: boolean };
 
-/** Adds `workspaces list|show|start|stop|delete|cancel|builds|logs`. */
+/** Adds `workspaces list|show|start|stop|delete|cancel|builds|logs|acl|share|unshare`. */
 export function addWorkspacesCommand(program: Command, io: Io): void {
-  const workspaces = program.command("workspaces").description("list and show workspaces, start, stop and delete them");
+  const workspaces = program
+    .command("workspaces")
+    .description("list and show workspaces, start, stop, delete and share them");
 
   workspaces
     .command("list")
@@ -50,6 +53,7 @@ export function addWorkspacesCommand(program: Command, io: Io): void {
 
   addBuildCommands(workspaces, io);
   addLogsCommand(workspaces, io);
+  addSharingCommands(workspaces, io);
 }
 
 /** Asks page by page until there is no more, or enough. */

@@ -5,10 +5,11 @@ export const VISIBILITY_PARAMETERS = 5;
 
 /**
  * The condition that a row is one of those that a visibility shows. It takes five parameters, whose values are
- * `visibilityValues`; `first` is the number of the first one.
+ * `visibilityValues`; `first` is the number of the first one. Where things are shared one by one, `columns.shared` is the
+ * condition that a row is shared.
  */
 export function isVisible(
-  columns: { readonly id: string; readonly organization: string; readonly owner?: string },
+  columns: { readonly id: string; readonly organization: string; readonly owner?: string; readonly shared?: string },
   first = 1,
 ): string {
   const [everything, organizations, user, ownIn, ids] = [0, 1, 2, 3, 4].map((place) => `$${first + place}`);
@@ -17,7 +18,8 @@ export function isVisible(
   // Where there are no whole organizations, the planner leaves them out and finds what is the user's by an index.
   return `((${everything}::bool
       or (cardinality(${organizations}::uuid[]) > 0 and ${columns.organization} = any (${organizations}::uuid[]))
-      or (${owner} = ${user}::uuid and ${columns.organization} = any (${ownIn}::uuid[])))
+      or (${owner} = ${user}::uuid and ${columns.organization} = any (${ownIn}::uuid[]))
+      ${columns.shared === undefined ? "" : `or ${columns.shared}`})
     and (${ids}::text[] is null or ${columns.id}::text = any (${ids})))`;
 }
 

@@ -1,10 +1,12 @@
 import { registerApplyRoutes } from "../apply/routes.ts";
 import { registerAuditRoutes } from "../audit/routes.ts";
+import { registerCustomRoleRoutes } from "../organizations/custom-role-routes.ts";
 import { registerGroupRoutes } from "../organizations/group-routes.ts";
 import { registerGroupUpdateRoutes } from "../organizations/group-update-routes.ts";
 import { registerMemberRoutes } from "../organizations/member-routes.ts";
 import { registerMemberRoleRoutes } from "../organizations/role-routes.ts";
 import { registerOrganizationRoutes } from "../organizations/routes.ts";
+import { registerSharingRoutes } from "../organizations/sharing-routes.ts";
 import { registerControlRoutes } from "../prebuilds/control-routes.ts";
 import { registerPrebuildRoutes } from "../prebuilds/routes.ts";
 import { registerProvisionerRoutes } from "../provisioner/routes.ts";
@@ -15,6 +17,7 @@ import { registerUserChangeRoutes } from "../users/change-routes.ts";
 import { registerUserCreateRoutes } from "../users/create-routes.ts";
 import { registerUserRoutes } from "../users/routes.ts";
 import { registerTokenRoutes } from "../users/tokens/routes.ts";
+import { registerAclRoutes } from "../workspaces/acl-routes.ts";
 import { registerAutoupdatesRoutes } from "../workspaces/autoupdates-routes.ts";
 import { registerBuildRoutes } from "../workspaces/build-routes.ts";
 import { registerCreateRoute } from "../workspaces/create-routes.ts";
@@ -31,8 +34,10 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerUserChangeRoutes,
   registerTokenRoutes,
   registerOrganizationRoutes,
+  registerSharingRoutes,
   registerMemberRoutes,
   registerMemberRoleRoutes,
+  registerCustomRoleRoutes,
   registerGroupRoutes,
   registerGroupUpdateRoutes,
   registerTemplateRoutes,
@@ -41,6 +46,7 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerProvisionerRoutes,
   registerWorkspaceRoutes,
   registerCreateRoute,
+  registerAclRoutes,
   registerAutoupdatesRoutes,
   registerBuildRoutes,
   registerLogRoutes,

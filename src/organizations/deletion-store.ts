@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { emptyAccess } from "../workspaces/acl-store.ts";
 
 /** How much there still is in an organization that must be gone before it can go. */
 export type Dependants = { readonly workspaces: number; readonly templates: number };
@@ -18,8 +19,10 @@ export async function countDependants(client: pg.PoolClient, id: string): Promis
  * because deleted workspaces and templates refer to it.
  */
 export async function deleteOrganization(client: pg.PoolClient, id: string, now: Date): Promise<void> {
-  // In this order: who is being added to a group holds the membership of the organization until that is done.
+  // In this order, which is that of all who end memberships or delete groups: who is being added to a group, or has a
+  // workspace shared with them, is held as a member until that is done.
   await client.query("delete from organization_members where organization_id = $1", [id]);
+  await emptyAccess(client, id, now);
   await client.query(
     "delete from group_members gm using groups g where g.id = gm.group_id and g.organization_id = $1",
     [id],

@@ -4,13 +4,17 @@ const MAX_NAME = 32;
 const MAX_QUOTA = 2_147_483_647;
 const quotaRule = { error: `a whole number from 0 to ${MAX_QUOTA}` };
 
-/** The name of an organization or a group: fit for a path of the API. */
-export const nameField = z
-  .string({ error: "must be text" })
-  .max(MAX_NAME, { error: `must have at most ${MAX_NAME} characters` })
-  .regex(/^[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*$/, {
-    error: "must consist of letters and digits, with single hyphens between them",
-  });
+/** A name of at most so many characters, fit for a path of the API. */
+export const nameOfAtMost = (most: number) =>
+  z
+    .string({ error: "must be text" })
+    .max(most, { error: `must have at most ${most} characters` })
+    .regex(/^[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*$/, {
+      error: "must consist of letters and digits, with single hyphens between them",
+    });
+
+/** The name of an organization or a group. */
+export const nameField = nameOfAtMost(MAX_NAME);
 
 /** Text of at most so many characters, which may be empty. */
 export const textField = (most: number) =>

@@ -217,8 +217,9 @@ export function registerGroupRoutes(app: App, context: Context): void {
         if (isEveryone(row)) {
           throw new ProblemError("invalid", "the group Everyone holds all members, and cannot be deleted");
         }
-        await deleteGroup(client, row.id);
-        await audit(request, client, groupEntry("delete", row, difference(groupFields(row), null)), clock.now());
+        const now = clock.now();
+        await deleteGroup(client, row.id, now);
+        await audit(request, client, groupEntry("delete", row, difference(groupFields(row), null)), now);
       });
       return reply.status(204).send(null);
     },

@@ -4,6 +4,7 @@ import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visibl
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
+import { removeGroupAccess } from "../workspaces/acl-store.ts";
 import type { GroupRow, GroupSettings } from "./group-view.ts";
 import type { Page } from "./store.ts";
 
@@ -115,7 +116,8 @@ export async function updateGroup(
   );
 }
 
-/** Deletes a group; who was in it stays a member of the organization. */
-export async function deleteGroup(client: pg.PoolClient, id: string): Promise<void> {
+/** Deletes a group, with which no workspace is shared any more; who was in it stays a member of the organization. */
+export async function deleteGroup(client: pg.PoolClient, id: string, now: Date): Promise<void> {
+  await removeGroupAccess(client, id, now);
   await client.query("delete from groups where id = $1", [id]);
 }

@@ -12,6 +12,7 @@ import { findOrganizationInPath, findUserInPath } from "../http/references.ts";
 import { can, type Resource } from "../rbac/decide.ts";
 import { MEMBER_ROLE } from "../rbac/system-roles.ts";
 import { userResource } from "../users/resource.ts";
+import { findCustomRoles } from "./custom-role-store.ts";
 import { organizationParam, textField, userParam } from "./fields.ts";
 import { deleteMember, findMember, insertMember, listMembers, lockMember } from "./member-store.ts";
 import { memberEntry, memberFields, memberSchema, memberView } from "./member-view.ts";
@@ -118,7 +119,7 @@ export function registerMemberRoutes(app: App, context: Context): void {
     async (request) => {
       const { organizationId } = targetOf(request) as { readonly organizationId: string };
       const subject = subjectOf(request);
-      refuse(roleChangeProblem(subject, organizationId, { added: [MEMBER_ROLE], removed: [] }));
+      refuse(roleChangeProblem(subject, organizationId, { added: [MEMBER_ROLE], removed: [] }, []));
       const user = await findUserInPath(context, request);
       if (!user || !can(subject, "read", userResource(user.id))) throw notFound();
       const added = await withTransaction(pool, BEGIN.impatient, async (client) => {
@@ -145,7 +146,8 @@ export function registerMemberRoutes(app: App, context: Context): void {
       config: { access: { action: "delete", of: (request) => memberInPath(context, request, { system: false }) } },
       schema: {
         operationId: "removeMember",
-        summary: "Ends somebody's membership of an organization, and of all its groups",
+        summary:
+          "Ends somebody's membership of an organization, and of all its groups; its workspaces are no longer shared with them",
         tags: TAGS,
         params,
         response: { 204: z.null() },
@@ -158,14 +160,13 @@ export function registerMemberRoutes(app: App, context: Context): void {
         if (!member) throw notFound();
         const { roles: removed } = member;
         // Who is removed loses the roles, and can be added again without them.
-        if (removed.length > 0) refuse(roleChangeProblem(subjectOf(request), organizationId, { added: [], removed }));
-        await deleteMember(client, member);
-        await audit(
-          request,
-          client,
-          memberEntry("delete", member, difference(memberFields(member), null)),
-          clock.now(),
-        );
+        if (removed.length > 0) {
+          const custom = await findCustomRoles(client, organizationId, removed);
+          refuse(roleChangeProblem(subjectOf(request), organizationId, { added: [], removed }, custom));
+        }
+        const now = clock.now();
+        await deleteMember(client, member, now);
+        await audit(request, client, memberEntry("delete", member, difference(memberFields(member), null)), now);
       });
       return reply.status(204).send(null);
     },

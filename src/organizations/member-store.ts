@@ -2,6 +2,7 @@ import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
 import type { Visibility } from "../rbac/visibility.ts";
+import { removeUserAccess } from "../workspaces/acl-store.ts";
 import type { MemberRow } from "./member-view.ts";
 import type { Page } from "./store.ts";
 
@@ -91,8 +92,13 @@ export async function updateMemberRoles(
   );
 }
 
-/** Ends a membership, and with it those of the organization's groups. */
-export async function deleteMember(client: pg.PoolClient, { organization_id, user_id }: MemberRow): Promise<void> {
+/** Ends a membership, with it those of the organization's groups, and the sharing of its workspaces with the member. */
+export async function deleteMember(
+  client: pg.PoolClient,
+  { organization_id, user_id }: MemberRow,
+  now: Date,
+): Promise<void> {
+  await removeUserAccess(client, { organizationId: organization_id, userId: user_id }, now);
   await client.query(
     `delete from group_members gm using groups g
       where g.id = gm.group_id and g.organization_id = $1 and gm.user_id = $2`,

@@ -64,13 +64,3 @@ export function memberEntry(
 ): AuditEntry {
   return { type: "organization_member", action, id, target, organizationId, diff };
 }
-
-/** A role that members can be given, as the API shows it. */
-export const assignableRoleSchema = z.object({
-  name: z.string(),
-  display_name: z.string(),
-  organization_id: z.guid(),
-  built_in: z.boolean(),
-  assignable: z.boolean().describe("whether the caller may give and take it"),
-});
-export type AssignableRoleView = z.infer<typeof assignableRoleSchema>;

@@ -12,10 +12,15 @@ import {
 } from "./system-role-store.ts";
 import { isChange, type RoleToWrite, rolesToWrite } from "./system-roles.ts";
 
-/** How long the lock is waited for before it is looked whether to go on waiting. */
-const WAIT_MS = 1_000;
-/** After this many times without the lock, and every time as many again, the log says who has it. */
-const TELL_EVERY = 10;
+/** How long is waited. */
+const WAITS = {
+  /** For the lock, before it is looked whether to go on waiting. */
+  lockMs: 1_000,
+  /** For the lock, before the log says who has it; and every time as long again. */
+  tellMs: 10_000,
+  /** For a row that somebody has locked, before the role counts as one that cannot be written. */
+  rowMs: 5_000,
+};
 /** More roles than this are told of in one line. */
 const TELL_EACH = 50;
 /** More permissions than this are counted instead of listed. */
@@ -25,15 +30,17 @@ const LIST_EACH = 10;
  * Makes the system roles of all organizations what the code says (roles specification, 2.6), in one transaction and
  * alone with their lock, for which it waits as long as it takes. What is right already is not written.
  * @param signal given up when this is aborted while the lock is waited for
+ * @param waits how long is waited, where it is not as long as usual
  * @returns the roles that were written
- * @throws ProblemError that names organization and role when one cannot be written; then nothing is
+ * @throws Error that names organization and role when one cannot be written; then nothing is
  */
 export async function reconcileSystemRoles(
   { pool, clock, log }: Pick<Context, "pool" | "clock" | "log">,
   signal?: AbortSignal,
+  waits: Partial<typeof WAITS> = {},
 ): Promise<RoleToWrite[]> {
   const written = await withTransaction(pool, BEGIN.readWrite, async (client) => {
-    await waitForLock(client, log, signal);
+    await waitForLock(client, log, signal, { ...WAITS, ...waits });
     return reconcileRoles(client, clock.now());
   });
   tell(log, written);
@@ -69,26 +76,28 @@ async function writeAll(client: pg.PoolClient, roles: readonly RoleToWrite[], no
   }
 }
 
-function problemOf({ name, organization }: RoleToWrite, cause: unknown): ProblemError {
+function problemOf({ name, organization }: RoleToWrite, cause: unknown): Error {
   const message = `the system role ${name} of organization ${organization.name} (${organization.id}) cannot be written`;
   if (isUniqueViolation(cause, "custom_roles_organization_id_name_unique")) {
     const detail = "there is a role of that name which is not a system role; rename or delete it in custom_roles";
     return new ProblemError("conflict", `${message}: ${detail}`, { cause });
   }
-  return new ProblemError("conflict", `${message}: ${messageOf(cause)}`, { cause });
+  return new Error(`${message}: ${messageOf(cause)}`, { cause });
 }
 
-async function waitForLock(client: pg.PoolClient, log: Logger, signal: AbortSignal | undefined): Promise<void> {
-  for (let waits = 1; ; waits += 1) {
+async function waitForLock(
+  client: pg.PoolClient,
+  log: Logger,
+  signal: AbortSignal | undefined,
+  { lockMs, tellMs, rowMs }: typeof WAITS,
+): Promise<void> {
+  for (let waitedMs = lockMs; ; waitedMs += lockMs) {
     signal?.throwIfAborted();
-    if (await lockSystemRolesWithin(client, WAIT_MS)) return;
-    if (waits % TELL_EVERY !== 0) continue;
+    if (await lockSystemRolesWithin(client, { lockMs, rowMs })) return;
+    if (waitedMs % tellMs !== 0) continue;
     const holders = await findLockHolders(client);
     const who = holders.map(holderText).join(" and ") || "nobody any more";
-    log.warn(
-      { holders },
-      `waited ${(waits * WAIT_MS) / 1_000} s for the lock on the organization roles, held by ${who}`,
-    );
+    log.warn({ holders }, `waited ${waitedMs / 1_000} s for the lock on the organization roles, held by ${who}`);
   }
 }
 

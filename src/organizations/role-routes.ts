@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
@@ -7,12 +8,16 @@ import type { App } from "../http/app.ts";
 import { audit, auditDone } from "../http/audit.ts";
 import { notFound, subjectOf, targetOf } from "../http/authorize.ts";
 import { findOrganizationInPath } from "../http/references.ts";
+import type { Resource } from "../rbac/decide.ts";
+import { findCustomRoles, holdCustomRoles, listCustomRoles } from "./custom-role-store.ts";
 import { organizationParam, userParam } from "./fields.ts";
 import { memberInPath, memberOf } from "./member-routes.ts";
 import { lockMember, updateMemberRoles } from "./member-store.ts";
-import { assignableRoleSchema, memberEntry, memberFields, memberSchema, memberView } from "./member-view.ts";
+import { memberEntry, memberFields, memberSchema, memberView } from "./member-view.ts";
 import { roleAssignment } from "./resource.ts";
-import { assignableRoles, roleChange, roleChangeProblem, storedRoles, unknownRoles } from "./role-change.ts";
+import { assignableRoles, isRole, roleChange, roleChangeProblem, storedRoles, unknownRoles } from "./role-change.ts";
+import { assignableRoleSchema } from "./role-view.ts";
+import { holdOrganization } from "./store.ts";
 
 const TAGS = ["members"];
 
@@ -24,6 +29,12 @@ const rolesBody = z.strictObject({
     .max(64, { error: "must have at most 64 entries" }),
 });
 
+/** The roles of the organization that a path names, as what is protected. */
+export async function rolesInPath(context: Context, request: FastifyRequest): Promise<Resource | undefined> {
+  const found = await findOrganizationInPath(context, request);
+  return found && roleAssignment(found.id);
+}
+
 /** Adds the routes about the roles of an organization's members. */
 export function registerMemberRoleRoutes(app: App, context: Context): void {
   const { pool, clock } = context;
@@ -31,15 +42,7 @@ export function registerMemberRoleRoutes(app: App, context: Context): void {
   app.get(
     "/organizations/:organization/members/roles",
     {
-      config: {
-        access: {
-          action: "read",
-          of: async (request) => {
-            const found = await findOrganizationInPath(context, request);
-            return found && roleAssignment(found.id);
-          },
-        },
-      },
+      config: { access: { action: "read", of: (request) => rolesInPath(context, request) } },
       schema: {
         operationId: "listMemberRoles",
         summary: "The roles that members of an organization can be given",
@@ -48,7 +51,10 @@ export function registerMemberRoleRoutes(app: App, context: Context): void {
         response: { 200: z.array(assignableRoleSchema) },
       },
     },
-    async (request) => assignableRoles(subjectOf(request), targetOf(request).organizationId as string),
+    async (request) => {
+      const { organizationId } = targetOf(request) as { readonly organizationId: string };
+      return assignableRoles(subjectOf(request), organizationId, await listCustomRoles(pool, organizationId));
+    },
   );
 
   app.put(
@@ -67,14 +73,19 @@ export function registerMemberRoleRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { organizationId, userId } = memberOf(request);
-      const validations = unknownRoles(request.body.roles);
-      if (validations.length > 0) throw new ProblemError("invalid", "the request is not valid", { validations });
-      const roles = storedRoles(request.body.roles);
+      const wanted = request.body.roles;
       const updated = await withTransaction(pool, BEGIN.impatient, async (client) => {
+        if (!(await holdOrganization(client, organizationId))) throw notFound();
+        const held = await holdCustomRoles(client, organizationId, wanted);
         const before = await lockMember(client, organizationId, userId);
         if (!before) throw notFound();
+        // What the member has and is no role any more may be sent back; it goes.
+        const validations = unknownRoles(wanted, [...held, ...before.roles]);
+        if (validations.length > 0) throw new ProblemError("invalid", "the request is not valid", { validations });
+        const roles = storedRoles(wanted.filter((name) => isRole(name, held)));
         const change = roleChange(before.roles, roles);
-        const refused = roleChangeProblem(subjectOf(request), organizationId, change);
+        const custom = [...held, ...(await findCustomRoles(client, organizationId, change.removed))];
+        const refused = roleChangeProblem(subjectOf(request), organizationId, change, custom);
         if (refused !== undefined) throw new ProblemError("forbidden", refused);
         if (change.added.length + change.removed.length === 0) {
           auditDone(request);

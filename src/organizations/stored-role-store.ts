@@ -21,21 +21,22 @@ const REMEMBERED = 20_000;
 export function createRoleReader(db: Queryable): RoleReader {
   const remembered = new Map<string, { readonly version: string; readonly role: StoredRole }>();
   return async (references) => {
-    const unknown = references.filter(({ id, version }) => remembered.get(id)?.version !== version);
-    if (unknown.length > 0) {
-      if (remembered.size + unknown.length > REMEMBERED) remembered.clear();
-      const read = await readRoles(
-        db,
-        unknown.map(({ id }) => id),
-      );
-      for (const { id, ...one } of read) remembered.set(id, one);
+    const known = new Map<string, StoredRole>();
+    const unknown: string[] = [];
+    for (const { id, version } of references) {
+      const one = remembered.get(id);
+      if (one?.version === version) known.set(id, one.role);
+      else unknown.push(id);
     }
-    return new Map(
-      references.flatMap(({ id }) => {
-        const one = remembered.get(id);
-        return one ? [[id, one.role] as const] : [];
-      }),
-    );
+    if (unknown.length > 0) {
+      const read = await readRoles(db, unknown);
+      if (remembered.size + read.length > REMEMBERED) remembered.clear();
+      for (const { id, ...one } of read) {
+        remembered.set(id, one);
+        known.set(id, one.role);
+      }
+    }
+    return known;
   };
 }
 

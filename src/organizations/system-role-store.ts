@@ -35,19 +35,24 @@ export async function lockSystemRoles(client: pg.PoolClient): Promise<void> {
 }
 
 /**
- * Waits for the lock on the system roles for at most so many milliseconds; tells whether it is held now. The statement
- * does not wait for longer, so that the caller can look around in between.
+ * Waits for the lock on the system roles for at most `lockMs` milliseconds; tells whether it is held now. The statement
+ * does not wait for longer, so that the caller can look around in between. Once it is held, the transaction waits for
+ * `rowMs` for each row that somebody else has locked.
  */
-export async function lockSystemRolesWithin(client: pg.PoolClient, ms: number): Promise<boolean> {
-  await client.query(`savepoint unlocked; set local lock_timeout = ${Math.round(ms)}`);
+export async function lockSystemRolesWithin(
+  client: pg.PoolClient,
+  { lockMs, rowMs }: { readonly lockMs: number; readonly rowMs: number },
+): Promise<boolean> {
+  await client.query(`savepoint unlocked; set local lock_timeout = ${Math.round(lockMs)}`);
   try {
     await lockSystemRoles(client);
   } catch (error) {
     if (!isLockTimeout(error)) throw error;
-    await client.query("rollback to savepoint unlocked");
+    // Released, too, or a wait of hours would pile up thousands of savepoints.
+    await client.query("rollback to savepoint unlocked; release savepoint unlocked");
     return false;
   }
-  await client.query("set local lock_timeout = default");
+  await client.query(`set local lock_timeout = ${Math.round(rowMs)}`);
   return true;
 }
 

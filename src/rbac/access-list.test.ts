@@ -105,5 +105,26 @@ describe("access lists", () => {
       subject: scoped(["template:read"]),
     },
   ];
+  test("where nobody may share workspaces, those that are shared are not, and other things are", () => {
+    const lists = { userAcl: { [ME]: ["read"] }, groupAcl: { [ORG]: ["read"] } } satisfies Partial<Resource>;
+    for (const [workspaceSharingDisabled, allowed] of [
+      [false, [true, true, true]],
+      [true, [false, false, true]],
+    ] as const) {
+      const decisions = (["workspace", "workspace_dormant", "template"] as const).map((type) => {
+        const on = shared({ type, ...lists });
+        return decide({
+          name: type,
+          roles: [],
+          action: "read",
+          on,
+          allowed: true,
+          subject: { workspaceSharingDisabled },
+        });
+      });
+      assert.deepEqual(decisions, allowed);
+    }
+  });
+
   for (const one of cases) test(one.name, () => assert.equal(decide(one), one.allowed));
 });

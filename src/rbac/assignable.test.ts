@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { notAssignable } from "./assignable.ts";
-import { ORGANIZATION_ROLES, SITE_ROLES } from "./roles.ts";
+import { ORGANIZATION_ROLES, organizationRoles, SITE_ROLES } from "./roles.ts";
 import { builtIn, ORG, SECOND, subjectWith } from "./subject.fixture.ts";
 
 const SITE = ["member", ...SITE_ROLES];
@@ -56,5 +56,28 @@ describe("notAssignable", () => {
       "constructor",
     ]);
     assert.deepEqual(notAssignable(subjectWith([]), []), []);
+  });
+
+  for (const [holder, , organization] of rows) {
+    const all = organization.length === ORGANIZATION.length;
+    test(`${holder} may ${all ? "" : "not "}give and take the roles that people have made`, () => {
+      const subject = subjectWith(builtIn(holder));
+      assert.deepEqual(
+        notAssignable(subject, ["reader", "other"], ORG, ["reader"]),
+        all ? ["other"] : ["reader", "other"],
+      );
+      assert.deepEqual(notAssignable(subject, ["reader"], undefined, ["reader"]), ["reader"]);
+      const elsewhere = holder === "owner" ? [] : ["reader"];
+      assert.deepEqual(notAssignable(subject, ["reader"], SECOND, ["reader"]), elsewhere);
+    });
+  }
+
+  test("a role that people have made assigns nothing, whatever it is called", () => {
+    for (const name of ["owner", "user-admin", "constructor"]) {
+      const stored = { name, isSystem: false, org: [], member: [] };
+      const subject = subjectWith(organizationRoles(ORG, [name], [stored]));
+      assert.equal(subject.roles.length, 1);
+      assert.deepEqual(notAssignable(subject, ORGANIZATION, ORG, ["reader"]), ORGANIZATION, name);
+    }
   });
 });

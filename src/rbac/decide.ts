@@ -41,6 +41,8 @@ export type Subject = {
   /** The groups that things may be shared with; the Everyone group of an organization has the organization's id. */
   readonly groupIds: readonly string[];
   readonly scope: TokenScope;
+  /** Whether nobody may share workspaces in the whole deployment; what was shared before is not any more. */
+  readonly workspaceSharingDisabled?: boolean;
   /** When its token ends; null or absent: never. */
   readonly expiresAt?: Date | null;
 };
@@ -127,6 +129,8 @@ function rolesAllow(
 
 /** Things that are shared are shared whatever roles deny; groups count for members of the thing's organization only. */
 function listsAllow(subject: Subject, action: Action, resource: Resource): boolean {
+  const isWorkspace = resource.type === "workspace" || resource.type === "workspace_dormant";
+  if (isWorkspace && subject.workspaceSharingDisabled) return false;
   if (resource.userAcl?.[subject.userId]?.includes(action)) return true;
   const { groupAcl, organizationId } = resource;
   if (!groupAcl || organizationId === undefined) return false;

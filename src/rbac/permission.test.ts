@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { permissionProblem, samePermissions, withoutRepetitions } from "./permission.ts";
+import {
+  permissionProblem,
+  permissionsBeyond,
+  readPermissions,
+  samePermissions,
+  withoutRepetitions,
+} from "./permission.ts";
 import { POLICY, RESOURCE_TYPES } from "./policy.ts";
 import { permissions } from "./subject.fixture.ts";
 
@@ -52,6 +58,56 @@ describe("withoutRepetitions", () => {
   test("a grant and its denial both stay", () => {
     const both = permissions("+a:x -a:x");
     assert.deepEqual(withoutRepetitions([...both, ...both]), both);
+  });
+});
+
+describe("permissionsBeyond", () => {
+  test("what the other list has not stays, as often as it is there", () => {
+    const list = permissions("+a:x -a:x +b:y +a:x +c:z");
+    assert.deepEqual(permissionsBeyond(list, permissions("+b:y +a:x")), permissions("-a:x +c:z"));
+    assert.deepEqual(permissionsBeyond(permissions("+a:x +a:x"), []), permissions("+a:x +a:x"));
+    assert.deepEqual(permissionsBeyond([], list), []);
+  });
+});
+
+describe("readPermissions", () => {
+  test("a list of permissions is read as it is, also of those that the policy table does not know", () => {
+    const list = permissions("+workspace:read -workspace:share +*:* +spaceship:fly");
+    assert.deepEqual(readPermissions(JSON.parse(JSON.stringify(list))), list);
+  });
+
+  test("what is not a list is an empty one", () => {
+    for (const nothing of [null, undefined, {}, "[]", 7, true, { length: 1, 0: permissions("+a:x")[0] }]) {
+      assert.deepEqual(readPermissions(nothing), []);
+    }
+  });
+
+  test("a permission that does not say whether it denies allows, and what else it says is not kept", () => {
+    const stored = '[{"resource_type":"workspace","action":"read","id":7,"__proto__":{"negate":true}}]';
+    assert.deepEqual(readPermissions(JSON.parse(stored)), permissions("+workspace:read"));
+  });
+
+  test("what is not a permission takes its place in the list, is the same as no permission and allows nothing", () => {
+    const right = { negate: false, resource_type: "workspace", action: "read" };
+    const garbage: readonly unknown[] = [
+      ...["x", null, undefined, 3, true, {}, [], [right]],
+      ...[
+        { ...right, negate: null },
+        { ...right, negate: "false" },
+        { ...right, negate: 0 },
+      ],
+      ...[
+        { ...right, resource_type: null },
+        { ...right, action: ["read"] },
+        { negate: false, action: "read" },
+      ],
+    ];
+    for (const entry of garbage) {
+      const [before, read, after, ...rest] = readPermissions([right, entry, right]);
+      assert.deepEqual([before, after, rest], [right, right, []]);
+      assert.ok(read && !samePermissions([read], []), "it is noticed in a comparison");
+      assert.ok(read.negate && permissionProblem(read) !== undefined, "and means nothing");
+    }
   });
 });
 

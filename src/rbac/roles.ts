@@ -2,7 +2,7 @@ import type { Role } from "./decide.ts";
 import { DORMANT_ACTIONS, everythingBut } from "./organization-member.ts";
 import { allow, deny, type Permission } from "./permission.ts";
 import { ANY, POLICY } from "./policy.ts";
-import type { RoleLevels } from "./system-roles.ts";
+import { MEMBER_ROLE, type RoleLevels } from "./system-roles.ts";
 
 /** The roles that a user can be given for the whole deployment. */
 export const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
@@ -181,7 +181,9 @@ export function organizationRoles(
     return { name, site, user: NOTHING, within: { organizationId, org, member } };
   };
   return [
-    ...stored.filter(({ isSystem }) => isSystem).map(({ name, org, member }) => roleOf(name, org, member)),
+    ...stored
+      .filter(({ name, isSystem }) => isSystem && name.toLowerCase() === MEMBER_ROLE)
+      .map(({ name, org, member }) => roleOf(name, org, member)),
     ...names
       .filter(isOrganizationRole)
       .map((name) => roleOf(name, ORGANIZATION[name].org, NOTHING, ORGANIZATION[name].site)),

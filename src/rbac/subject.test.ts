@@ -92,4 +92,10 @@ test("the switch of the whole deployment keeps everybody from sharing, the site 
     assert.ok(!can(subjectFrom({ ...stored, siteRoles }, true), "share", workspace));
     assert.ok(can(subjectFrom({ ...stored, siteRoles }, true), "update", workspace));
   }
+  const shared = { ...workspace, ownerId: SOMEONE, organizationId: SECOND, userAcl: { [ME]: ["read"] } } as const;
+  assert.ok(can(subjectFrom({ ...stored, siteRoles: [] }, false), "read", shared));
+  assert.ok(
+    !can(subjectFrom({ ...stored, siteRoles: [] }, true), "read", shared),
+    "what is shared already counts no more",
+  );
 });

@@ -34,5 +34,6 @@ export function subjectFrom(
     ],
     memberships: memberships.map(({ id, name, isDefault }) => ({ id, name, isDefault })),
     scope: readScope(scope),
+    workspaceSharingDisabled,
   };
 }

@@ -15,13 +15,25 @@ const SUBJECTS = 3_000;
 const ORGANIZATIONS = [ORG, SECOND, FOREIGN];
 const THINGS = [1, 2, 3].map((number) => `30000000-0000-4000-8000-00000000000${number}`);
 
-type Place = Parameters<Parameters<typeof visibleTo>[1]>[0];
-type Kind = { readonly type: ResourceType; readonly of: (place: Place) => Resource };
+const GROUPS = ["20000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000002"];
 
-/** Things that are where they are, things in no organization, and things that an organization shares with Everyone. */
+type Place = Parameters<Parameters<typeof visibleTo>[1]>[0];
+type Lists = Pick<Resource, "userAcl" | "groupAcl">;
+type Kind = {
+  readonly type: ResourceType;
+  readonly of: (place: Place) => Resource;
+  /** Whether each thing has lists of its own, which its place does not tell. */
+  readonly isShared?: boolean;
+};
+
+/**
+ * Things that are where they are, things that are shared one by one, things in no organization, and things that an
+ * organization shares with Everyone.
+ */
 function kindsOf(type: ResourceType): Kind[] {
   return [
     { type, of: (place) => ({ type, ...place }) },
+    { type, of: (place) => ({ type, ...place }), isShared: true },
     { type, of: ({ ownerId }) => ({ type, ownerId }) },
     {
       type,
@@ -69,6 +81,13 @@ function randomRoles(random: Random, type: ResourceType): Role[] {
   return random() < 0.5 ? builtIn : random() < 0.5 ? madeUp : [...builtIn, ...madeUp];
 }
 
+/** Lists with and without the subject, its groups and its organizations. */
+function randomLists(random: Random): Lists {
+  const list = (ids: readonly string[]) =>
+    Object.fromEntries(some(random, ids, 0.2).map((id) => [id, some(random, ["read", "update"] as const, 0.6)]));
+  return { userAcl: list([ME, SOMEONE]), groupAcl: list([...GROUPS, ...ORGANIZATIONS]) };
+}
+
 function randomSubject(random: Random, type: ResourceType): Subject {
   const types = [type, type, ANY, pick(random, RESOURCE_TYPES)];
   const scopes = some(
@@ -78,6 +97,8 @@ function randomSubject(random: Random, type: ResourceType): Subject {
   );
   const entries = THINGS.map((id) => `${pick(random, types)}:${pick(random, [id, id, id, ANY])}`);
   return subjectWith(randomRoles(random, type), {
+    groupIds: some(random, GROUPS, 0.5),
+    workspaceSharingDisabled: random() < 0.2,
     memberships: some(random, ORGANIZATIONS, 0.6).map((id) => ({ id, name: id, isDefault: id === ORG })),
     scope: readScope({
       scopes: random() < 0.5 ? ["all"] : scopes,
@@ -86,15 +107,25 @@ function randomSubject(random: Random, type: ResourceType): Subject {
   });
 }
 
-/** What a statement does with a visibility: selects by organization, owner and id. */
-function selects(visible: Visibility, { id, organizationId, ownerId }: Resource): boolean {
+/** What a statement does with the lists of a thing: an entry counts if it lets its holder do this. */
+function selectsShared({ userId, shared }: Visibility, action: Action, thing: Resource): boolean {
+  const { organizationId, userAcl, groupAcl } = thing;
+  if (shared.withUser && userAcl?.[userId]?.includes(action)) return true;
+  if (organizationId === undefined || !shared.groupsIn.includes(organizationId)) return false;
+  return [organizationId, ...shared.withGroups].some((id) => groupAcl?.[id]?.includes(action));
+}
+
+/** What a statement does with a visibility: selects by organization, owner, lists and id. */
+function selects(visible: Visibility, action: Action, thing: Resource): boolean {
+  const { id, organizationId, ownerId } = thing;
   const isOwn = ownerId === visible.userId;
   const isThere =
     visible.everything ||
     (organizationId === undefined
       ? visible.own && isOwn
       : visible.organizationIds.includes(organizationId) || (isOwn && visible.ownIn.includes(organizationId)));
-  return isThere && (visible.ids === null || visible.ids.includes(id ?? ""));
+  const isSeen = isThere || selectsShared(visible, action, thing);
+  return isSeen && (visible.ids === null || visible.ids.includes(id ?? ""));
 }
 
 /** What came up at all: a way to see things that no subject had proves nothing. */
@@ -105,19 +136,21 @@ describe("visibleTo", () => {
   test("selects exactly the things that the subject may read or change, whatever the roles, token and things", () => {
     for (let number = 0; number < SUBJECTS; number += 1) {
       const random = createRandom(SEED + number);
-      const { type, of } = pick(random, kindsOf(pick(random, RESOURCE_TYPES)));
+      const { type, of, isShared = false } = pick(random, kindsOf(pick(random, RESOURCE_TYPES)));
       const subject = randomSubject(random, type);
       for (const action of ["read", "update"] satisfies Action[]) {
         const visible = visibleTo(subject, of, action);
         for (const organizationId of [...ORGANIZATIONS, undefined]) {
           for (const ownerId of [ME, SOMEONE]) {
             for (const id of THINGS) {
-              const thing = { ...of(organizationId === undefined ? { ownerId } : { organizationId, ownerId }), id };
+              const place = of(organizationId === undefined ? { ownerId } : { organizationId, ownerId });
+              const thing = { ...place, id, ...(isShared ? randomLists(random) : {}) };
               const allowed = can(subject, action, thing);
-              if (selects(visible, thing) !== allowed) {
+              if (selects(visible, action, thing) !== allowed) {
                 assert.fail(JSON.stringify({ seed: SEED + number, action, thing, allowed, visible, subject }, null, 2));
               }
               note(allowed ? "allowed" : "denied");
+              if (allowed && isShared && !selects(visible, action, { ...place, id })) note("shared");
             }
           }
         }
@@ -128,7 +161,7 @@ describe("visibleTo", () => {
         if (visible.ids !== null) note(visible.ids.length === 0 ? "no ids" : "ids");
       }
     }
-    const ways = ["everything", "organizations", "own in organizations", "own elsewhere", "ids", "no ids"];
+    const ways = ["everything", "organizations", "own in organizations", "own elsewhere", "shared", "ids", "no ids"];
     for (const word of ["allowed", "denied", ...ways]) assert.ok((seen.get(word) ?? 0) > 100, `${word} is rare`);
   });
 

@@ -12,6 +12,14 @@ export type Visibility = {
   readonly ownIn: readonly string[];
   /** What the subject owns outside organizations. */
   readonly own: boolean;
+  /** What is shared with the subject one by one, where things of the type are; whatever else may be seen. */
+  readonly shared: {
+    /** What is shared with the subject by its own id. */
+    readonly withUser: boolean;
+    /** What is shared with one of these groups, or with Everyone, in these organizations; not those of which all is seen. */
+    readonly withGroups: readonly string[];
+    readonly groupsIn: readonly string[];
+  };
   /** Only these, whatever else is said; null: all of them. */
   readonly ids: readonly string[] | null;
 };
@@ -21,7 +29,7 @@ const SOMEBODY = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /**
  * Asks for things of a type what `can` says of a single one, without having any: it is asked about one that could be
- * there, in each place where that makes a difference. What is shared one by one with the subject is not among them.
+ * there, in each place where that makes a difference, and about one that is shared with the subject.
  * @param of describes a thing in such a place; its id does not count
  */
 export function visibleTo(
@@ -29,12 +37,15 @@ export function visibleTo(
   of: (place: { readonly organizationId?: string; readonly ownerId: string }) => Resource,
   action: Action = "read",
 ): Visibility {
-  const { userId, memberships, scope } = subject;
+  const { userId, groupIds, memberships, scope } = subject;
   const { type } = of({ ownerId: SOMEBODY });
   // Which things the token is limited to is selected by id, so here it is asked for as if it were not limited.
   const unlimited: Subject = { ...subject, scope: { ...scope, allowList: [{ type: ANY, id: ANY }] } };
   const entries = scope.allowList.filter((entry) => entry.type === ANY || entry.type === type);
   const allowed = (organizationId: string, ownerId: string) => can(unlimited, action, of({ organizationId, ownerId }));
+  const foreign = (organizationId: string): Resource => of({ organizationId, ownerId: SOMEBODY });
+  const toMe = { ...foreign(SOMEBODY), userAcl: { [userId]: [action] } };
+  const toAll = (id: string): Resource => ({ ...foreign(id), groupAcl: { [id]: [action] } });
   const organizationIds = memberships.map(({ id }) => id);
   const whole = organizationIds.filter((id) => allowed(id, SOMEBODY));
   return {
@@ -43,6 +54,11 @@ export function visibleTo(
     organizationIds: whole,
     ownIn: organizationIds.filter((id) => !whole.includes(id) && allowed(id, userId)),
     own: can(unlimited, action, of({ ownerId: userId })),
+    shared: {
+      withUser: can(unlimited, action, toMe),
+      withGroups: groupIds,
+      groupsIn: organizationIds.filter((id) => !whole.includes(id) && can(unlimited, action, toAll(id))),
+    },
     ids: entries.some(({ id }) => id === ANY) ? null : entries.map(({ id }) => id),
   };
 }

@@ -9,9 +9,9 @@ import { notFound, pathPart, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { setAutoupdates } from "./autoupdates-store.ts";
+import { findOwnership } from "./ownership-store.ts";
 import { workspaceResource } from "./rights.ts";
 import { autoupdatesBody } from "./schema.ts";
-import { findOwnership } from "./store.ts";
 
 /** Adds the route that says whether a workspace is updated when it is started. */
 export function registerAutoupdatesRoutes(app: App, context: Context): void {

@@ -11,16 +11,10 @@ import { templateResource } from "../templates/resource.ts";
 import type { AskedBuild } from "./build-rules.ts";
 import { cancelBuild, queueBuild } from "./builds.ts";
 import type { LockedWorkspace } from "./builds-store.ts";
+import { findOwnership, findOwnershipByBuild, findOwnershipByName } from "./ownership-store.ts";
 import { mayBuild, templateRights, type WorkspaceOwnership, workspaceResource } from "./rights.ts";
 import { BUILD_BODY_LIMIT, type BuildView, buildSchema, createBuildBody } from "./schema.ts";
-import {
-  findBuild,
-  findBuildByNumber,
-  findOwnership,
-  findOwnershipByBuild,
-  findOwnershipByName,
-  listBuilds,
-} from "./store.ts";
+import { findBuild, findBuildByNumber, listBuilds } from "./store.ts";
 import { type BuildRow, buildView } from "./view.ts";
 
 const TAGS = ["builds"];

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import type { JobStatus, Transition } from "../vocabulary.ts";
+import { OWNERSHIP } from "./ownership-store.ts";
 import type { Parameter } from "./preset-match.ts";
 import type { WorkspaceOwnership } from "./rights.ts";
 
@@ -28,8 +29,7 @@ export async function lockWorkspace(client: pg.PoolClient, workspaceId: string):
   await client.query("select from workspaces where id = $1 for no key update", [workspaceId]);
   // Only a statement that begins when the lock is there sees the owner, and the claim, that it was waited for.
   const { rows } = await client.query<LockedWorkspace>(
-    `select w.id, w.owner_id, w.organization_id, w.dormant_at is not null as dormant, w.name,
-       u.username as owner_name, w.deleted, w.template_id, t.active_version_id, w.automatic_updates, w.latest_build_id,
+    `select ${OWNERSHIP}, w.name, u.username as owner_name, w.deleted, w.template_id, t.active_version_id, w.automatic_updates, w.latest_build_id,
        w.latest_build_number, w.latest_job_status, w.latest_template_version_id as latest_version_id,
        exists (select from unfinished_claims c where c.workspace_id = w.id) as claim_unfinished
      from workspaces w

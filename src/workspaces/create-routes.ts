@@ -12,6 +12,7 @@ import type { Resource } from "../rbac/decide.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { templateResource } from "../templates/resource.ts";
 import { createWorkspace } from "./create.ts";
+import { findOwnership } from "./ownership-store.ts";
 import { workspaceResource } from "./rights.ts";
 import { createWorkspaceBody, workspaceSchema } from "./schema.ts";
 import { findWorkspace } from "./store.ts";
@@ -131,8 +132,9 @@ export function registerCreateRoute(app: App, context: Context): void {
       const found = outcome.asClaimed ?? (await findWorkspace(context.pool, outcome.workspaceId));
       if (!found) throw notFound();
       if (outcome.repeated) {
-        const { workspace } = found;
-        demand(subject, "read", workspaceResource({ ...workspace, dormant: workspace.dormant_at !== null }));
+        const ownership = await findOwnership(context.pool, outcome.workspaceId);
+        if (!ownership) throw notFound();
+        demand(subject, "read", workspaceResource(ownership));
       }
       reply.status(201);
       if (outcome.repeated) reply.header("idempotent-replayed", "true");

@@ -8,9 +8,9 @@ import { pathPart } from "../http/authorize.ts";
 import { eventText, KEEP_ALIVE, sendEvents } from "../http/event-stream.ts";
 import { flag, idParams } from "../http/paging.ts";
 import { listLogLines, readLogNews } from "./log-store.ts";
+import { findOwnershipByBuild } from "./ownership-store.ts";
 import { workspaceResource } from "./rights.ts";
 import { logLineSchema } from "./schema.ts";
-import { findOwnershipByBuild } from "./store.ts";
 
 /** The most log lines of one answer; who wants more asks again with the last id as `after`. */
 const MAX_LINES = 10_000;

@@ -9,7 +9,7 @@ import { mayBuild, mayOnWorkspace, templateRights, workspaceResource } from "./r
 
 const ID = "00000000-0000-4000-8000-0000000000f1";
 const workspaceOf = (owner_id: string, rest: { organization_id?: string; dormant?: boolean } = {}): Resource =>
-  workspaceResource({ id: ID, owner_id, organization_id: ORG, dormant: false, ...rest });
+  workspaceResource({ id: ID, owner_id, organization_id: ORG, dormant: false, user_acl: {}, group_acl: {}, ...rest });
 
 const PREBUILD = workspaceOf(PREBUILDS_SYSTEM_USER_ID);
 const SOMEONES = workspaceOf(SOMEONE);

@@ -1,22 +1,28 @@
 import { can, type Resource, type Subject } from "../rbac/decide.ts";
 import type { Action, ActionOn } from "../rbac/policy.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { type AccessRoles, accessList } from "./access.ts";
 
-/** Whom a workspace belongs to, which is what decides who may do what with it. */
+/** Whom a workspace belongs to and whom it is shared with, which is what decides who may do what with it. */
 export type WorkspaceOwnership = {
   readonly id: string;
   readonly owner_id: string;
   readonly organization_id: string;
   readonly dormant: boolean;
+  readonly user_acl: AccessRoles;
+  readonly group_acl: AccessRoles;
 };
 
 /** A workspace as a thing that is protected; one that is dormant is a thing of another type. */
-export function workspaceResource({ id, owner_id, organization_id, dormant }: WorkspaceOwnership): Resource {
+export function workspaceResource(workspace: WorkspaceOwnership): Resource {
+  const type = workspace.dormant ? "workspace_dormant" : "workspace";
   return {
-    type: dormant ? "workspace_dormant" : "workspace",
-    id,
-    organizationId: organization_id,
-    ownerId: owner_id,
+    type,
+    id: workspace.id,
+    organizationId: workspace.organization_id,
+    ownerId: workspace.owner_id,
+    userAcl: accessList(workspace.user_acl, type),
+    groupAcl: accessList(workspace.group_acl, type),
   };
 }
 

@@ -6,10 +6,11 @@ import { notFound, pathPart, subjectOf, targetIdOf, visibleToCaller } from "../h
 import { flag, idParams, pageQuery } from "../http/paging.ts";
 import { findUserInPath } from "../http/references.ts";
 import type { Resource } from "../rbac/decide.ts";
+import { findOwnership, findOwnershipByName } from "./ownership-store.ts";
 import { type WorkspaceOwnership, workspaceResource } from "./rights.ts";
 import { buildStatusSchema, type WorkspaceView, workspaceSchema } from "./schema.ts";
 import { filterOf } from "./search.ts";
-import { findOwnership, findOwnershipByName, findWorkspace, listWorkspaces } from "./store.ts";
+import { findWorkspace, listWorkspaces } from "./store.ts";
 import { workspaceView } from "./view.ts";
 
 const TAGS = ["workspaces"];

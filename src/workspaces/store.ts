@@ -1,8 +1,6 @@
 import { prepared, type Queryable } from "../db/connection.ts";
 import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
 import type { Visibility } from "../rbac/visibility.ts";
-import { isUuid } from "../uuid.ts";
-import type { WorkspaceOwnership } from "./rights.ts";
 import type { WorkspaceFilter } from "./search.ts";
 import { type BuildRow, buildsWithStatus, type WorkspaceRow, type WorkspaceWithBuild } from "./view.ts";
 
@@ -69,7 +67,31 @@ const BUILDS = `
   join users i on i.id = b.initiator_id
   join template_versions v on v.id = b.template_version_id`;
 
-const COLUMNS = { id: "w.id", organization: "w.organization_id", owner: "w.owner_id" };
+/**
+ * The ids of what is shared with the subject, found once, by the indexes of what is shared at all; it takes the values
+ * of `sharedValues`. Every role that there is in these lists lets its holder read the workspace.
+ */
+const sharedWith = ([user, awake, dormant, keys, groups, awakeIn, dormantIn]: readonly string[]) => `
+  shared as materialized (
+    select s.id from workspaces s
+    where s.user_acl <> '{}' and s.user_acl ? ${user}::text
+      and case when s.dormant_at is null then ${awake}::bool else ${dormant}::bool end
+    union all
+    select s.id from workspaces s
+    where s.group_acl <> '{}' and s.group_acl ?| ${keys}::text[]
+      and (s.group_acl ?| ${groups}::text[] or s.group_acl ? s.organization_id::text)
+      and s.organization_id = any (case when s.dormant_at is null then ${awakeIn}::uuid[] else ${dormantIn}::uuid[] end))`;
+
+function sharedValues({ awake, dormant }: VisibleWorkspaces): unknown[] {
+  const [{ shared: one }, { shared: other }] = [awake, dormant];
+  const groups = one.withGroups;
+  const keys = [...groups, ...one.groupsIn, ...other.groupsIn];
+  return [awake.userId, one.withUser, other.withUser, keys, groups, one.groupsIn, other.groupsIn];
+}
+
+// An array, so that it can be looked up in an index, beside what else may be seen.
+const SHARED = "w.id = any (array(select id from shared))";
+const COLUMNS = { id: "w.id", organization: "w.organization_id", owner: "w.owner_id", shared: SHARED };
 const IS_VISIBLE = isVisible(COLUMNS);
 const IS_VISIBLE_DORMANT = isVisible(COLUMNS, 1 + VISIBILITY_PARAMETERS);
 
@@ -94,49 +116,15 @@ export async function findWorkspace(db: Queryable, id: string): Promise<Workspac
   return rows[0] && split(rows[0]);
 }
 
-/** Whom the workspace with this id belongs to, deleted or not. */
-export async function findOwnership(db: Queryable, id: string): Promise<WorkspaceOwnership | undefined> {
-  if (!isUuid(id)) return undefined;
-  const { rows } = await db.query<WorkspaceOwnership>(
-    "select id, owner_id, organization_id, dormant_at is not null as dormant from workspaces where id = $1",
-    [id],
-  );
-  return rows[0];
-}
-
-/** Whom the workspace that a user has under this name belongs to; the name is taken in any case. */
-export async function findOwnershipByName(
-  db: Queryable,
-  ownerId: string,
-  name: string,
-): Promise<WorkspaceOwnership | undefined> {
-  const { rows } = await db.query<WorkspaceOwnership>(
-    `select id, owner_id, organization_id, dormant_at is not null as dormant from workspaces
-      where owner_id = $1 and lower(name) = lower($2) and not deleted`,
-    [ownerId, name],
-  );
-  return rows[0];
-}
-
-/** Whom the workspace of the build with this id belongs to. */
-export async function findOwnershipByBuild(db: Queryable, buildId: string): Promise<WorkspaceOwnership | undefined> {
-  if (!isUuid(buildId)) return undefined;
-  const { rows } = await db.query<WorkspaceOwnership>(
-    `select w.id, w.owner_id, w.organization_id, w.dormant_at is not null as dormant
-      from workspace_builds b join workspaces w on w.id = b.workspace_id where b.id = $1`,
-    [buildId],
-  );
-  return rows[0];
-}
-
 /** The id of a user by name, found before anything else is, so that an index can be used for the rest. */
 const userNamed = (name: string) => `(select id from users where lower(username) = lower(${name}) and not deleted)`;
 
 /** The conditions of a list, with their values; what is not asked for is left out, so that it is planned for what is. */
 function conditionsOf(
-  { awake, dormant }: VisibleWorkspaces,
+  visibleOnes: VisibleWorkspaces,
   filter: WorkspaceFilter,
-): { where: string; values: unknown[] } {
+): { shared: string; where: string; values: unknown[] } {
+  const { awake, dormant } = visibleOnes;
   // Nearly everybody who sees the ones sees the others, and is counted them without a look at each.
   const alike = JSON.stringify(awake) === JSON.stringify(dormant);
   const values = [...visibilityValues(awake), ...(alike ? [] : visibilityValues(dormant))];
@@ -165,8 +153,13 @@ function conditionsOf(
   add(filter.ids, (ids) => `w.id = any (${ids}::uuid[])`);
   const pairs = filter.status && buildsWithStatus(filter.status).map(({ transition, job }) => `${transition} ${job}`);
   add(pairs, (some) => `w.latest_transition || ' ' || w.latest_job_status = any (${some}::text[])`);
-  return { where: conditions.join(" and "), values };
+  const shared = sharedWith(sharedValues(visibleOnes).map((value) => `$${values.push(value)}`));
+  return { shared, where: conditions.join(" and "), values };
 }
+
+/** Whether there are so many that they are best read owner by owner, until the page is full. */
+const seesMany = ({ awake, dormant }: VisibleWorkspaces): boolean =>
+  [awake, dormant].some(({ everything, organizationIds }) => everything || organizationIds.length > 0);
 
 /** One page of the workspaces that may be seen, dormant ones or not, by owner and name, and how many there are in all. */
 export async function listWorkspaces(
@@ -175,11 +168,11 @@ export async function listWorkspaces(
   filter: WorkspaceFilter,
   { limit, offset }: { readonly limit: number; readonly offset: number },
 ): Promise<{ workspaces: WorkspaceWithBuild[]; count: number }> {
-  const { where, values } = conditionsOf(visible, filter);
+  const { shared, where, values } = conditionsOf(visible, filter);
   const { rows } = await db.query<WorkspaceRow & Record<string, unknown> & { total: number }>(
-    `with page as (
+    `with ${shared}, page as (
         select w.id, u.owner_key, lower(w.name) as name_key
-        from (select id, lower(username) as owner_key from users order by owner_key) u
+        from (select id, lower(username) as owner_key from users ${seesMany(visible) ? "order by owner_key" : ""}) u
         join workspaces w on w.owner_id = u.id
         where ${where} order by u.owner_key, name_key, w.id
         limit $${values.length + 1} offset $${values.length + 2})

@@ -30,6 +30,9 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
   const busy = await givenWorkspace(server, { ownerId, name: "busy", template, job: "running" });
   const groups = "/api/v2/organizations/default/groups";
   const group = await server.send("POST", groups, { as: server.admin, json: { name: "crew" } });
+  const roles = "/api/v2/organizations/default/members/roles";
+  const grants = { organization_permissions: [{ resource_type: "workspace", action: "read" }] };
+  await server.send("POST", roles, { as: server.admin, json: { name: "reader", ...grants } });
   const { rows: tokens } = await server.pool.query("select id from api_keys where user_id = $1", [server.alice.id]);
   const { rows: versions } = await server.pool.query("select name from template_versions");
   const kinds: Record<string, { readonly id?: string; readonly name?: string }> = {
@@ -44,7 +47,7 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
     presets: { id: template.smallId },
     groups: { name: "crew" },
   };
-  const others = { user: "alice", organization: "default", group: group.json().id, number: "1" };
+  const others = { user: "alice", organization: "default", group: group.json().id, number: "1", roleName: "reader" };
 
   /** What kind of thing an id or a name in a path is of is what the last word before it says. */
   function parts(path: string): Record<string, string> {
@@ -82,7 +85,9 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
         organization_ids: [server.defaultOrganizationId, server.otherOrganizationId],
         add_users: [server.alice.id],
         remove_users: [server.alice.id],
-        roles: ["auditor", "user-admin", "organization-auditor", "organization-admin"],
+        roles: ["auditor", "user-admin", "organization-auditor", "organization-admin", "reader"],
+        resource_type: ["workspace", "template"],
+        action: ["read", "update"],
         scopes: ["all", "workspace:*", "template:read"],
         allow_list: ["*:*", `template:${template.id}`],
       },

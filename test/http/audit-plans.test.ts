@@ -28,6 +28,7 @@ it("the audit log of one thing, user or organization is found and counted by an 
     organizationIds: [],
     ownIn: [],
     own: true,
+    shared: { withUser: false, withGroups: [], groupsIn: [] },
     ids: null,
   };
   const { rows } = await pool.query<{ id: string }>("select id from organizations where name = 'o7'");

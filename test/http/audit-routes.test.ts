@@ -74,6 +74,12 @@ it("whatever changes something says in the audit log who changed it and what", a
     { description: "x" },
     'write organization lab in lab: description "" -> "x"',
   );
+  await does(
+    "updateWorkspaceSharing",
+    { organization },
+    { sharing_disabled: true },
+    "write organization lab in lab: workspace_sharing_disabled false -> true",
+  );
 
   const user = "carol";
   const carol = { username: user, email: "carol@example.com" };
@@ -103,6 +109,29 @@ it("whatever changes something says in the audit log who changed it and what", a
     { organization, user },
     { roles },
     `write ${member}roles [] -> ["organization-auditor"]`,
+  );
+  const reader = "custom_role reader in lab:";
+  const role = (grants: string) => ({
+    name: "reader",
+    organization_permissions: grants.split(" ").map((action) => ({ resource_type: "workspace", action })),
+  });
+  await does(
+    "createCustomRole",
+    { organization },
+    role("read"),
+    `create ${reader} display_name, name, organization_permissions`,
+  );
+  await does(
+    "updateCustomRole",
+    { organization },
+    role("read start"),
+    `write ${reader} organization_permissions ["workspace:read"] -> ["workspace:read","workspace:start"]`,
+  );
+  await does(
+    "deleteCustomRole",
+    { organization, roleName: "reader" },
+    undefined,
+    `delete ${reader} display_name, members, name, organization_permissions`,
   );
   const crew = "group crew in lab: ";
   const { id: group } = await does(
@@ -172,6 +201,10 @@ it("whatever changes something says in the audit log who changed it and what", a
     { automatic_updates: "always" },
     'write workspace alice/own in default: automatic_updates "never" -> "always"',
   );
+  const everyone = server.defaultOrganizationId;
+  const shared = "write workspace alice/own in default: group_acl";
+  await does("updateWorkspaceAcl", workspace, { group_roles: { [everyone]: "use" } }, `${shared} {} -> {"ID":"use"}`);
+  await does("deleteWorkspaceAcl", workspace, undefined, `${shared} {"ID":"use"} -> {}`);
   await does(
     "cancelBuild",
     { id: built.latest_build.id },

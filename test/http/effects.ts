@@ -20,12 +20,12 @@ export async function newEntries({ pool }: Pick<TestServer, "pool">): Promise<Au
   return rows;
 }
 
-/** Waits until a statement waits for a lock that another one holds. */
-export async function untilSomebodyWaits({ pool }: Pick<TestServer, "pool">): Promise<void> {
+/** Waits until a statement, or so many of them, wait for a lock that another one holds. */
+export async function untilSomebodyWaits({ pool }: Pick<TestServer, "pool">, count = 1): Promise<void> {
   await waitFor("a statement to wait for a lock", async () => {
     const { rowCount } = await pool.query(
       "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
     );
-    return rowCount;
+    return (rowCount ?? 0) >= count;
   });
 }

@@ -134,6 +134,7 @@ describe("the list of groups", () => {
       organizationIds: [],
       ownIn: [],
       own: false,
+      shared: { withUser: false, withGroups: [], groupsIn: [] },
       ids: null,
     };
     const own = { byRole: nothing, own: [crew, server.defaultOrganizationId, server.otherOrganizationId] };

@@ -63,7 +63,7 @@ test("a name or an email address that is taken is a conflict", async (t) => {
   assert.ok(id !== undefined && (await findUser(pool, id.toUpperCase()))?.username === "alice");
 });
 
-test("system users are left out of the list of users unless they are asked for", async (t) => {
+test("SYS-02, SYS-04: system users are left out of the list of users, and of its count, unless they are asked for", async (t) => {
   const server = await startTestServer(t);
   const list = async (query: string) => {
     const answer = (await server.send("GET", `/api/v2/users?${query}`, { as: server.admin })).json();
@@ -73,7 +73,28 @@ test("system users are left out of the list of users unless they are asked for",
   assert.deepEqual(await list("limit=2&offset=1"), { names: ["alice", "bob"], count: 4 });
   assert.deepEqual(await list("include_system=true&limit=1&offset=4"), { names: ["prebuilds"], count: 5 });
   assert.deepEqual(await list("offset=9"), { names: [], count: 4 });
+  await server.pool.query("update users set status = 'dormant' where username = 'nobody'");
+  assert.equal((await list("status=active")).count, 3);
+  assert.equal((await list("status=active&include_system=true")).count, 4);
 });
+
+for (const [number, by, reference] of [
+  ["SYS-07", "id", PREBUILDS_SYSTEM_USER_ID],
+  ["SYS-08", "email address", "prebuilds@system"],
+]) {
+  test(`${number}: the system user is found by its ${by} like any other`, async (t) => {
+    const server = await startTestServer(t);
+    const answer = await server.send("GET", `/api/v2/users/${reference}`, { as: server.admin });
+    const { id, username, email, name, status, login_type, is_system, roles } = answer.json();
+    assert.deepEqual(
+      { id, username, email, name, status, login_type, is_system, roles },
+      {
+        ...{ id: PREBUILDS_SYSTEM_USER_ID, username: "prebuilds", email: "prebuilds@system", name: "Prebuilds Owner" },
+        ...{ status: "active", login_type: "none", is_system: true, roles: [] },
+      },
+    );
+  });
+}
 
 test("users see themselves by id, name and me, and nobody else", async (t) => {
   const server = await startTestServer(t);

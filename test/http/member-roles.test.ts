@@ -3,15 +3,10 @@ import { describe, it } from "node:test";
 import { ORGANIZATION_ROLES } from "../../src/rbac/roles.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { newEntries, untilSomebodyWaits } from "./effects.ts";
-import { givenUser, startTestServer, type TestServer } from "./server.ts";
+import { rolesOf, setRoles } from "./roles.ts";
+import { givenUser, startTestServer } from "./server.ts";
 
 const MEMBERS = "/api/v2/organizations/default/members";
-
-const setRoles = (server: TestServer, user: string, roles: unknown, as = server.admin) =>
-  server.send("PUT", `${MEMBERS}/${user}/roles`, { as, json: { roles } });
-
-const rolesOf = async ({ pool }: TestServer, userId: string): Promise<unknown> =>
-  (await pool.query("select roles from organization_members where user_id = $1", [userId])).rows[0]?.roles;
 
 describe("the roles that members can be given", () => {
   it("are the built-in ones of organizations, and callers are told which of them they may give", async (t) => {
@@ -32,13 +27,21 @@ describe("the roles that members can be given", () => {
     assert.equal(await assignable(server.alice), 0);
     const readOnly = { siteRoles: ["owner"], scopes: ["assign_org_role:read", "assign_org_role:assign"] };
     assert.equal(await assignable(await givenUser(server, readOnly)), 0, "a token that may not take roles away");
-    const [first] = (await server.send("GET", `${MEMBERS}/roles`, { as: server.admin })).json();
-    assert.deepEqual(first, {
-      name: "organization-admin",
-      display_name: "Organization Admin",
+    const last = (await server.send("GET", `${MEMBERS}/roles`, { as: server.admin })).json().at(-1);
+    assert.deepEqual(last, {
+      name: "organization-workspace-creation-ban",
+      display_name: "Organization Workspace Creation Ban",
       organization_id: server.defaultOrganizationId,
       built_in: true,
       assignable: true,
+      site_permissions: [],
+      organization_permissions: ["create", "delete", "create_agent", "delete_agent"].map((action) => ({
+        negate: true,
+        resource_type: "workspace",
+        action,
+      })),
+      organization_member_permissions: [],
+      user_permissions: [],
     });
   });
 });

@@ -21,7 +21,7 @@ const remove = (server: TestServer, user: string, as = server.admin) =>
   server.send("DELETE", `${MEMBERS}/${user}`, { as });
 
 describe("the list of members", () => {
-  it("SYS-05 leaves out system users, and counts them, only where they are not asked for", async (t) => {
+  it("SYS-05: leaves out system users, and counts them, only where they are not asked for", async (t) => {
     const server = await startTestServer(t);
     assert.deepEqual(await list(server), [["admin", "alice"], "2"]);
     assert.deepEqual(await list(server, "include_system=true"), [["admin", "alice", "prebuilds"], "3"]);

@@ -38,6 +38,7 @@ type Row = {
 };
 
 const O = "/organizations/default";
+const SHARING = `${O}/settings/workspace-sharing`;
 const name = () => `n-${randomUUID().slice(0, 8)}`;
 
 const MATRIX: readonly Row[] = [
@@ -52,6 +53,13 @@ const MATRIX: readonly Row[] = [
   { what: "update an organization", send: () => ["PATCH", O, { description: name() }], allowed: ADMINS, status: 200 },
   // The default organization cannot be deleted; who may not delete any is told so first.
   { what: "delete an organization", send: () => ["DELETE", O], allowed: ADMINS, status: 400 },
+  { what: "see whether workspaces can be shared", send: () => ["GET", SHARING], allowed: EVERYBODY, status: 200 },
+  {
+    what: "say whether workspaces can be shared",
+    send: () => ["PATCH", SHARING, { sharing_disabled: false }],
+    allowed: ADMINS,
+    status: 200,
+  },
   { what: "list members", send: () => ["GET", `${O}/members`], allowed: EVERYBODY, status: 200 },
   {
     what: "read a member",

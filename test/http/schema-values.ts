@@ -41,6 +41,7 @@ export function plausible(random: Random, schema: Schema, known: Known, field = 
   if (schema.enum) return schema.enum[Math.floor(random() * schema.enum.length)];
   switch (schema.type) {
     case "object":
+      if (typeof schema.additionalProperties === "object") return entries(random, schema.additionalProperties, known);
       return Object.fromEntries(
         Object.entries(schema.properties ?? {})
           .filter(([name]) => schema.required?.includes(name) || random() < 0.5)
@@ -62,6 +63,13 @@ export function plausible(random: Random, schema: Schema, known: Known, field = 
     default:
       return pick<unknown>(random, [null, {}, [], "x", 1, { name: "x" }]);
   }
+}
+
+/** An object whose fields may have any names, such as ids. */
+function entries(random: Random, of: Schema, known: Known): object {
+  const [first = "", ...others] = known.names;
+  const names = Array.from({ length: Math.floor(random() * 3) }, () => pick(random, [first, ...others]));
+  return Object.fromEntries(names.map((name) => [name, plausible(random, of, known)]));
 }
 
 function numberFor(random: Random, { minimum = 0, maximum = minimum + 100 }: Schema): number {

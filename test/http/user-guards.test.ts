@@ -62,6 +62,19 @@ test("SYS-10: no statement changes or deletes the system user", async (t) => {
   assert.deepEqual(await findUser(server.pool, PREBUILDS_SYSTEM_USER_ID), system);
 });
 
+test("SYS-11: nobody makes a token as the system user, not even with a token of its that somebody has put there", async (t) => {
+  const server = await startTestServer(t);
+  const { id, token, username } = await givenUser(server, { siteRoles: ["owner"] });
+  await server.pool.query("update api_keys set user_id = $2 where user_id = $1", [id, PREBUILDS_SYSTEM_USER_ID]);
+  for (const user of ["me", "prebuilds", "alice"]) {
+    const path = `${USERS}/${user}/keys/tokens`;
+    const answer = await server.send("POST", path, { as: { id, token, username }, json: {} });
+    assert.equal(answer.statusCode, 401, answer.body);
+  }
+  const { rows } = await server.pool.query("select user_id from api_keys where token_name <> 'test'");
+  assert.deepEqual(rows, []);
+});
+
 test("user-admins do not take over owners, nor anybody else with a role that they may not give", async (t) => {
   const server = await startTestServer(t);
   const userAdmin = await givenUser(server, { siteRoles: ["user-admin"] });

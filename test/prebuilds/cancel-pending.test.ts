@@ -71,6 +71,16 @@ const CASES: readonly Case[] = [
     },
     change: CANCELED,
   },
+  {
+    says: "SYS-22 a claim build that waits is left alone beside a first one that is canceled",
+    given: async (context, pool, userId) => {
+      const { id } = await givenPrebuild(context, pool, { createdAt: T });
+      await context.pool.query("update workspaces set owner_id = $2, name = 'mine' where id = $1", [id, userId]);
+      await givenBuild(context, id, pool, { ...waiting, transition: "start", initiatorId: userId });
+      await givenPrebuild(context, pool, waiting);
+    },
+    change: CANCELED,
+  },
   ...(["running", "canceling", "canceled"] as const satisfies readonly JobStatus[]).map((status) => ({
     says: `${status === "running" ? "145" : status === "canceled" ? "146" : "146b"} one that is ${status} is left alone`,
     given: (context: Context, pool: GivenPool) => givenPrebuild(context, pool, { status, createdAt: T, endedAt: T }),

@@ -38,10 +38,28 @@ async function refuseGroupOf({ pool }: Pick<Context, "pool">, organizationId: st
   );
 }
 
+/** Waits until somebody waits for what somebody else has written and not yet committed. */
+async function waitForWaiting({ pool }: Pick<Context, "pool">) {
+  await waitFor("the pass to wait for the row", async () => {
+    const { rows } = await pool.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return rows.length > 0;
+  });
+}
+
 function recordingLog() {
   const lines: Record<string, unknown>[] = [];
   return { lines, log: createLogger("info", { write: (line) => void lines.push(JSON.parse(line)) }) };
 }
+
+/** The numbers of the cases in which there is a pool. */
+const NUMBERS: Readonly<Record<string, string>> = {
+  "false, false, false": "MEM-01, ",
+  "true, false, false": "MEM-02, ",
+  "true, true, false": "MEM-04, ",
+  "true, true, true": "MEM-05, ",
+};
 
 for (const desired of [null, 0]) {
   for (const member of [false, true]) {
@@ -55,7 +73,7 @@ for (const desired of [null, 0]) {
         const behaviour =
           desired === null
             ? "175: a preset without a desired size adds nothing for the prebuilds user"
-            : "176: a preset of desired size 0 makes the prebuilds user a member of organization and group";
+            : `${NUMBERS[[member, group, inGroup].join(", ")] ?? ""}176: a preset of desired size 0 makes the prebuilds user a member of organization and group`;
         it(`${behaviour} when it ${given}; another organization stays as it is`, async (t) => {
           const context = await givenContext(t);
           const { id } = await givenOrganization(context, desired);
@@ -67,6 +85,7 @@ for (const desired of [null, 0]) {
           if (member) await addMember(context.pool, { organizationId: id, userId: PREBUILDS_SYSTEM_USER_ID });
           if (inGroup) await addToGroup(context, groupId, PREBUILDS_SYSTEM_USER_ID);
           const before = await membershipIn(context, id);
+          const rowsBefore = await rowsOf(context, id);
           const unrelatedBefore = await rowsOf(context, unrelated.id);
 
           const result = await reconcile(context, never);
@@ -76,6 +95,7 @@ for (const desired of [null, 0]) {
           assert.deepEqual(result, { organizations: expected, failures: 0 });
           const joined = !group && inGroup ? { ...JOINED, groups: [...JOINED.groups, ANOTHER_GROUP] } : JOINED;
           assert.deepEqual(await membershipIn(context, id), desired === null ? before : joined);
+          if (expected === 0) assert.deepEqual(await rowsOf(context, id), rowsBefore, "nothing is written");
           assert.deepEqual(await rowsOf(context, unrelated.id), unrelatedBefore);
         });
       }
@@ -128,7 +148,7 @@ it("says in one line how many organizations were joined, and nothing when there 
   );
 });
 
-it("an organization that refuses does not stop the others, is named in the log, and is joined once it no longer refuses", async (t) => {
+it("MEM-11: an organization that refuses does not stop the others, is named in the log, and is joined once it no longer refuses", async (t) => {
   const context = await givenContext(t);
   const { log, lines } = recordingLog();
   const organizations = await Promise.all([1, 1, 1].map((desired) => givenOrganization(context, desired)));
@@ -196,6 +216,23 @@ it("replicas that do it at the same time neither fail nor do it twice", async (t
   for (const { id } of organizations) assert.deepEqual(await membershipIn(context, id), JOINED);
 });
 
+it("MEM-10: a membership that somebody else adds at the same moment is one, and the group follows in the same pass", async (t) => {
+  const context = await givenContext(t);
+  const { id } = await givenOrganization(context, 1);
+  const somebody = await context.pool.connect();
+  await somebody.query("begin");
+  await somebody.query(
+    "insert into organization_members (organization_id, user_id, roles) values ($1, $2, '{theirs}')",
+    [id, PREBUILDS_SYSTEM_USER_ID],
+  );
+  const pass = reconcile(context, never);
+  await waitForWaiting(context);
+  await somebody.query("commit");
+  somebody.release();
+  assert.deepEqual(await pass, { organizations: 1, failures: 0 });
+  assert.deepEqual(await membershipIn(context, id), { ...JOINED, roles: ["theirs"] });
+});
+
 it("a group that somebody else makes at the same moment is joined in the same pass", async (t) => {
   const context = await givenContext(t);
   const { id } = await givenOrganization(context, 1);
@@ -203,12 +240,7 @@ it("a group that somebody else makes at the same moment is joined in the same pa
   await somebody.query("begin");
   await somebody.query("insert into groups (organization_id, name, quota_allowance) values ($1, $2, 7)", [id, GROUP]);
   const pass = reconcile(context, never);
-  await waitFor("the pass to wait for the group", async () => {
-    const { rows } = await context.pool.query(
-      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-    );
-    return rows.length > 0;
-  });
+  await waitForWaiting(context);
   await somebody.query("commit");
   somebody.release();
   assert.deepEqual(await pass, { organizations: 1, failures: 0 });

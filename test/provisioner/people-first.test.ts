@@ -71,7 +71,7 @@ async function givenWorkspace(context: Context): Promise<{ workspaceId: string; 
 
 const withoutPool = (context: Context): Promise<GivenPool> => givenPool(context, { desired: null });
 
-it("a person's workspace takes the first place that becomes free, before the hundreds of prebuilds that came earlier", async (t) => {
+it("SYS-19: a person's workspace takes the first place that becomes free, before the hundreds of prebuilds that came earlier", async (t) => {
   const context = await givenContext(t);
   const { begun, next } = await givenBusyWorker(t, context);
   const ask = await asking(context, await withoutPool(context));

@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 const row = async (context: Context, workspaceId: string) =>
   (await context.pool.query("select * from workspaces where id = $1", [workspaceId])).rows[0];
 
-it("155b (ours) a claim hands over the oldest ready prebuild under its new name, and its build is initiated by the claimer", async (t) => {
+it("SYS-20, 155b (ours) a claim hands over the oldest ready prebuild under its new name, and its build is initiated by the claimer", async (t) => {
   const context = await givenContext(t);
   const pool = await givenReadyPool(t, context, { desired: 3, parameters: { size: "small" } });
   await context.pool.query(

@@ -1,14 +1,22 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { describe, it } from "node:test";
 import { loadWorld } from "../../bench/world.ts";
 import type { Queryable } from "../../src/db/connection.ts";
+import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import type { WorkspaceFilter } from "../../src/workspaces/search.ts";
 import { listWorkspaces } from "../../src/workspaces/store.ts";
 import { givenContext } from "../support/given.ts";
 
 const SIZE = { name: "test", pools: 200, members: 5, ordinary: 6_000 };
 
-type Node = { "Node Type": string; "Relation Name"?: string; "Index Cond"?: string; Plans?: Node[] };
+type Node = {
+  "Node Type": string;
+  "Relation Name"?: string;
+  "Index Name"?: string;
+  "Index Cond"?: string;
+  Plans?: Node[];
+};
 
 type Asked = Parameters<typeof listWorkspaces> extends [unknown, ...infer Rest] ? Rest : never;
 
@@ -36,7 +44,8 @@ describe("a list of workspaces", () => {
     const context = await givenContext(t);
     const world = await loadWorld(context, SIZE);
     const [userId = ""] = world.userIds;
-    const everything = { everything: true, organizationIds: [], userId, ownIn: [], own: true, ids: null };
+    const shared = { withUser: true, withGroups: [randomUUID()], groupsIn: [world.organizationId] };
+    const everything = { everything: true, organizationIds: [], userId, ownIn: [], own: true, shared, ids: null };
     const own = { ...everything, everything: false, ownIn: [world.organizationId] };
     // A site owner, a template admin, who sees of the dormant ones those that are theirs, and a member.
     const owner = { awake: everything, dormant: everything };
@@ -57,13 +66,53 @@ describe("a list of workspaces", () => {
         assert.equal(readsAll(plan), false, JSON.stringify([filter, visible]));
       }
     }
-    const ofMember = await planOf(context.pool, member, {}, page);
-    assert.equal(
-      ofMember.some((node) => node["Node Type"] === "BitmapOr"),
-      false,
-      "nothing else is looked for",
-    );
-    const byOwner = ofMember.filter((node) => node["Index Cond"] === `(owner_id = '${userId}'::uuid)`);
+    const members = await planOf(context.pool, member, {}, page);
+    const byOwner = members.filter((node) => node["Index Cond"] === `(owner_id = '${userId}'::uuid)`);
     assert.equal(byOwner.length, 2, "both the page and the count begin with what is the member's");
+  });
+
+  it("finds what is shared with a member by the indexes of what is shared, however much of it there is", async (t) => {
+    const context = await givenContext(t);
+    const { userIds, organizationId } = await loadWorld(context, SIZE);
+    const [userId = ""] = userIds;
+    const groupId = randomUUID();
+    const visible = {
+      ...{ everything: false, organizationIds: [], userId, ownIn: [organizationId], own: true, ids: null },
+      shared: { withUser: true, withGroups: [groupId], groupsIn: [organizationId] },
+    };
+    const member = { awake: visible, dormant: visible };
+    const page = { limit: 100, offset: 0 };
+    const share = (count: number, column: string, ...ids: string[]) =>
+      context.pool.query(
+        `update workspaces set ${column} = $1 where id in (
+           select id from workspaces where owner_id not in ($2, $3) and user_acl = '{}' and group_acl = '{}'
+           order by id limit ${count})`,
+        [Object.fromEntries(ids.map((id) => [id, "use"])), userId, PREBUILDS_SYSTEM_USER_ID],
+      );
+    const seen = async () => {
+      const plan = await planOf(context.pool, member, {}, page);
+      assert.equal(readsAll(plan), false);
+      const indexes = new Set(plan.flatMap((node) => node["Index Name"] ?? []));
+      const wanted = ["workspaces_pkey", "workspaces_shared_with_groups", "workspaces_shared_with_users"];
+      assert.deepEqual(
+        wanted.filter((name) => !indexes.has(name)),
+        [],
+      );
+      const { workspaces, count } = await listWorkspaces(context.pool, member, {}, page);
+      assert.equal(workspaces.length, Math.min(count, page.limit));
+      return count;
+    };
+    const own = await seen();
+    await share(1_000, "user_acl", randomUUID());
+    await share(100, "group_acl", randomUUID());
+    assert.equal(await seen(), own, "nothing is shared with the member");
+    await context.pool.query("analyze workspaces");
+    assert.equal(await seen(), own);
+    await share(30, "user_acl", randomUUID(), userId);
+    await share(15, "group_acl", groupId);
+    await share(5, "group_acl", organizationId);
+    assert.equal(await seen(), own + 50);
+    await context.pool.query("analyze workspaces");
+    assert.equal(await seen(), own + 50);
   });
 });
