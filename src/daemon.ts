@@ -60,6 +60,8 @@ const PASS_SPACING_MS = { least: 25, most: 40 };
 const REAP_MS = 60_000;
 /** How often organization roles are looked at although no notification came: somebody may have changed one by hand. */
 const ROLES_MS = 60_000;
+/** The least time between two looks at them, so that many organizations inserted one by one are a few looks. */
+const ROLES_SPACING_MS = { least: 25, most: 200 };
 /** How long a request may be repeated with its idempotency key. */
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
@@ -168,6 +170,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     }),
   );
 
+  const rolesLoop = "reconciling the organization roles";
   const keepRoles = async (signal: AbortSignal) => void (await reconcileSystemRoles(context, signal));
 
   const reap = async (signal: AbortSignal) => {
@@ -208,7 +211,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
         );
         loops.use(startLoop({ name: "looking for lost work", intervalMs: REAP_MS, log, work: reap }));
         roles = loops.use(
-          startLoop({ name: "reconciling the organization roles", intervalMs: ROLES_MS, log, work: keepRoles }),
+          startLoop({ name: rolesLoop, intervalMs: ROLES_MS, spacingMs: ROLES_SPACING_MS, log, work: keepRoles }),
         );
         if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
         passes = undefined;

@@ -54,6 +54,16 @@ it("a malformed apply file is refused with its line before anything is begun", a
   assert.deepEqual((await pool.query("select name from organizations")).rows, []);
 });
 
+it("a role that the organization does not have is refused with its line", async (t) => {
+  const { url } = await createTestDatabase(t);
+  const file = join(await temporaryDirectory(t), "bad.yaml");
+  const membership = "    organizations: [{ name: default, roles: [organisation-admin] }]";
+  await writeFile(file, `users:\n  - username: eve\n    email: eve@example.com\n${membership}\n`);
+  const daemon = await startProcess(t, ["run", "--apply", file], { env: { DATABASE_URL: url } });
+  assert.deepEqual(await daemon.exited(), { code: 1, signal: null });
+  assert.match(daemon.text(), /bad.yaml:4:46: users\[0\].organizations\[0\].roles\[0\]: there is no such role/);
+});
+
 it("a template directory without a start executable is refused by name", async (t) => {
   const { url } = await createTestDatabase(t);
   const directory = await temporaryDirectory(t);

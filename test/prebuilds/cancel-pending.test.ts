@@ -72,7 +72,7 @@ const CASES: readonly Case[] = [
     change: CANCELED,
   },
   {
-    says: "SYS-22 a claim build that waits is left alone beside a first one that is canceled",
+    says: "SYS-22: a claim build that waits is left alone beside a first one that is canceled",
     given: async (context, pool, userId) => {
       const { id } = await givenPrebuild(context, pool, { createdAt: T });
       await context.pool.query("update workspaces set owner_id = $2, name = 'mine' where id = $1", [id, userId]);
