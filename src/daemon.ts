@@ -18,7 +18,7 @@ import { provideLocalAccess } from "./local-access.ts";
 import type { Logger } from "./log.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
-import { reconcileSystemRoles } from "./organizations/reconcile.ts";
+import { reconcileSystemRoles, repairSystemRoles } from "./organizations/reconcile.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
 import { createClaimer } from "./prebuilds/claim.ts";
 import { nextDueAt } from "./prebuilds/due.ts";
@@ -113,7 +113,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   health.starting("preparing the queue");
   await queue.start();
   health.starting("reconciling the organization roles");
-  await reconcileSystemRoles(context, signal);
+  await reconcileSystemRoles(context, { signal });
   await ensureDefaultOrganization(pool);
   const admin = embedded ? await ensureAdmin(pool) : undefined;
   if (admin) stack.use(await provideLocalAccess({ pool, dataDir, url, userId: admin.id, clock: context.clock }));
@@ -170,8 +170,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     }),
   );
 
-  const rolesLoop = "reconciling the organization roles";
-  const keepRoles = async (signal: AbortSignal) => void (await reconcileSystemRoles(context, signal));
+  const rolesLoop = "repairing the organization roles";
+  const keepRoles = async (signal: AbortSignal) => void (await repairSystemRoles(context, { signal }));
 
   const reap = async (signal: AbortSignal) => {
     await reapLostWork(context, { olderThanMs: REAP_MS, signal });

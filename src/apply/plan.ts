@@ -1,5 +1,5 @@
 import type { Validation } from "../errors.ts";
-import { storedRoles, unknownRoles } from "../organizations/role-change.ts";
+import { roleNames, storedRoles, unknownRoles } from "../organizations/role-change.ts";
 import {
   type AppliedObject,
   changedSettings,
@@ -128,8 +128,9 @@ function planMembers(
       const current = state.members.find((row) => row.userId === user.id && row.organizationId === organization.id);
       const custom = state.customRoles.flatMap((row) => (row.organizationId === organization.id ? [row.name] : []));
       const fieldOf = (place: number) => `users[${index}].organizations[${position}].roles[${place}]`;
-      problems.push(...unknownRoles(membership.roles ?? [], custom, fieldOf));
-      const roles = membership.roles ? storedRoles(membership.roles) : (current?.roles ?? []);
+      const named = roleNames(membership.roles ?? [], custom);
+      problems.push(...unknownRoles(named, custom, fieldOf));
+      const roles = membership.roles ? storedRoles(named) : (current?.roles ?? []);
       const row = { organizationId: organization.id, userId: user.id, roles };
       const settings = changedSettings([["roles", [...(current?.roles ?? roles)].sort(), [...roles].sort()]]);
       if (current === undefined) insert.push(row);

@@ -41,8 +41,8 @@ export async function readState(
   const { rows: customRoles } = await client.query<State["customRoles"][number]>(
     // Held, before their members are written, so that none is deleted while somebody is given it.
     `select organization_id as "organizationId", name from custom_roles
-     where organization_id = any($1) and name = any($2) and not is_system for key share`,
-    [organizations.map(({ id }) => id), memberships.flatMap(({ roles = [] }) => roles)],
+     where organization_id = any($1) and lower(name) = any($2) and not is_system for key share`,
+    [organizations.map(({ id }) => id), lower(memberships.flatMap(({ roles = [] }) => roles))],
   );
   const { rows: templates } = await client.query<State["templates"][number]>(
     `select id, organization_id as "organizationId", name, display_name as "displayName", description, icon,

@@ -91,7 +91,8 @@ function addRoles(members: Command, io: Io): void {
         return;
       }
       const before = await client.get<MemberView>(pathOf(options, user));
-      const roles = [...namesOf(before), ...add].filter((role) => !remove.includes(role));
+      const taken = new Set(remove.map((role) => role.toLowerCase()));
+      const roles = [...namesOf(before), ...add].filter((role) => !taken.has(role.toLowerCase()));
       const path = `${pathOf(options, before.user_id)}/roles`;
       const member = changes ? await client.send<MemberView>("PUT", path, JSON.stringify({ roles })) : before;
       if (json) printJson(io, member.roles);

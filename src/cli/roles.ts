@@ -78,7 +78,7 @@ function addWriting(roles: Command, io: Io): void {
     .action(async (reference: string, options: Options & Settings) => {
       const { displayName, permission } = options;
       if (displayName === undefined && permission === undefined) {
-        throw new UsageError("say what to change, with --display-name or --permission");
+        throw new UsageError("error: say what to change, with --display-name or --permission");
       }
       const client = await openClient(io);
       const before = await find(client, options, reference);
@@ -98,7 +98,7 @@ function addSettings(command: Command): Command {
     .option("--display-name <text>", "what to show instead of its name")
     .option(
       "--permission <type:action>",
-      "what it lets its holders do, such as workspace:read; may be given more than once, and all are to be given",
+      "what it lets its holders do, such as workspace:read; repeat it to name all that the role is to grant",
       permission,
     );
 }

@@ -34,10 +34,13 @@ export function addSharingCommands(workspaces: Command, io: Io): void {
     .description("share a workspace with members and groups of its organization; others stay")
     .argument("<workspace>", WHICH_WORKSPACE)
     .addOption(
-      new Option("--role <role>", "to use it, or also to change it and share it").choices(SHARED_ROLES).default("use"),
+      new Option(
+        "--role <role>",
+        "to use it, or also to change it and share it; without it, who has a role keeps it and others get use",
+      ).choices(SHARED_ROLES),
     )
     .option("--json", "print whom it is shared with then as JSON")
-    .action(async (reference: string, options: Options & Named & { readonly role: SharedRole }) => {
+    .action(async (reference: string, options: Options & Named & { readonly role?: SharedRole }) => {
       demandNamed(options);
       const client = await openClient(io);
       const workspace = await findWorkspace(client, reference);
@@ -45,7 +48,8 @@ export function addSharingCommands(workspaces: Command, io: Io): void {
         users: await Promise.all((options.user ?? []).map((user) => memberId(client, workspace, user))),
         groups: await Promise.all((options.group ?? []).map((group) => groupId(client, workspace, group))),
       };
-      print(io, workspace, await change(client, workspace, ids, options.role), options);
+      const roles = options.role ? given(ids, options.role) : given(await withoutRole(client, workspace, ids), "use");
+      print(io, workspace, await change(client, workspace, roles), options);
     });
 
   addNamed(workspaces.command("unshare"), "to share it with no longer")
@@ -56,13 +60,14 @@ export function addSharingCommands(workspaces: Command, io: Io): void {
       demandNamed(options);
       const client = await openClient(io);
       const workspace = await findWorkspace(client, reference);
-      const acl = await client.get<AclView>(pathOf(workspace));
+      // Without a change, for the answer to who may not share at all: nobody may where sharing is disabled.
+      const acl = await change(client, workspace, given({ users: [], groups: [] }, ""));
       const users = acl.users.map(({ id, username: name }) => ({ id, name }));
       const ids = {
         users: (options.user ?? []).map((user) => idAmong(users, user, workspace)),
         groups: (options.group ?? []).map((group) => idAmong(acl.groups, group, workspace)),
       };
-      print(io, workspace, await change(client, workspace, ids, ""), options);
+      print(io, workspace, await change(client, workspace, given(ids, "")), options);
     });
 }
 
@@ -78,16 +83,27 @@ function demandNamed({ user = [], group = [] }: Named): void {
 
 const pathOf = ({ id }: WorkspaceView): string => `/workspaces/${id}/acl`;
 
-/** Gives these the role, or takes it from them, and returns whom the workspace is shared with then. */
-async function change(
-  client: Client,
-  workspace: WorkspaceView,
-  { users, groups }: { readonly users: readonly string[]; readonly groups: readonly string[] },
-  role: SharedRole | "",
-): Promise<AclView> {
-  const roles = (ids: readonly string[]) => Object.fromEntries(ids.map((id) => [id, role]));
-  const body = JSON.stringify({ user_roles: roles(users), group_roles: roles(groups) });
-  await client.send<undefined>("PATCH", pathOf(workspace), body);
+type Ids = { readonly users: readonly string[]; readonly groups: readonly string[] };
+type Roles = Readonly<Record<string, SharedRole | "">>;
+type Changes = { readonly user_roles: Roles; readonly group_roles: Roles };
+
+/** The change that gives these the role, or takes it from them. */
+function given({ users, groups }: Ids, role: SharedRole | ""): Changes {
+  const roles = (ids: readonly string[]): Roles => Object.fromEntries(ids.map((id) => [id, role]));
+  return { user_roles: roles(users), group_roles: roles(groups) };
+}
+
+/** Those of them who have no role yet. */
+async function withoutRole(client: Client, workspace: WorkspaceView, { users, groups }: Ids): Promise<Ids> {
+  const acl = await client.get<AclView>(pathOf(workspace));
+  const among = (ids: readonly string[], list: readonly { readonly id: string }[]) =>
+    ids.filter((id) => !list.some((one) => one.id === id.toLowerCase()));
+  return { users: among(users, acl.users), groups: among(groups, acl.groups) };
+}
+
+/** Makes the change, and returns whom the workspace is shared with then. */
+async function change(client: Client, workspace: WorkspaceView, changes: Changes): Promise<AclView> {
+  await client.send<undefined>("PATCH", pathOf(workspace), JSON.stringify(changes));
   return client.get<AclView>(pathOf(workspace));
 }
 

@@ -18,7 +18,11 @@ type Rule = (subject: Subject, action: Action, resource: Resource) => boolean;
  */
 export type Access =
   | "public"
-  | { readonly list: Place }
+  | {
+      readonly list: Place;
+      /** Things of the type are shared one by one: members of an organization where some may be shared are let in, too. */
+      readonly isShared?: boolean;
+    }
   | {
       readonly action: Action | ((request: FastifyRequest) => Action);
       readonly of: (request: FastifyRequest) => Resource | undefined | Promise<Resource | undefined>;
@@ -90,9 +94,10 @@ export async function authorize(
   // A route without access cannot exist (see demandAccess); were there one, it would be closed.
   if (access === undefined) throw new ProblemError("forbidden", "nobody may call this route");
   if ("list" in access) {
-    const { everything, organizationIds, ownIn, ids } = visibleTo(subject, access.list);
+    const { everything, organizationIds, ownIn, shared, ids } = visibleTo(subject, access.list);
+    const places = organizationIds.length + ownIn.length + (access.isShared ? shared.groupsIn.length : 0);
     // A token that is limited to other things has no business with the list, empty as it would be.
-    if (ids?.length !== 0 && (everything || organizationIds.length + ownIn.length > 0)) return;
+    if (ids?.length !== 0 && (everything || places > 0)) return;
     throw forbidden("read", access.list({ ownerId: subject.userId }).type);
   }
   const target = await access.of(request);

@@ -8,8 +8,10 @@ import { audit, auditDone } from "../http/audit.ts";
 import { notFound, subjectOf, targetOf } from "../http/authorize.ts";
 import type { Subject } from "../rbac/decide.ts";
 import type { Permission } from "../rbac/permission.ts";
+import { isNotCustom } from "../rbac/roles.ts";
+import { isSystemRole } from "../rbac/system-roles.ts";
 import { deleteCustomRole, insertCustomRole, lockCustomRole, updateCustomRole } from "./custom-role-store.ts";
-import { customRoleBody, isSystemRole, notHeld, readWanted, reservedNameProblems } from "./custom-roles.ts";
+import { customRoleBody, notHeld, readWanted, reservedNameProblems } from "./custom-roles.ts";
 import { organizationParam } from "./fields.ts";
 import { isAssignableRole } from "./role-change.ts";
 import { rolesInPath } from "./role-routes.ts";
@@ -49,7 +51,7 @@ export function registerCustomRoleRoutes(app: App, context: Context): void {
       const subject = subjectOf(request);
       const { name, display_name, organization_permissions: wanted } = request.body;
       const { permissions, problems } = readWanted(wanted, []);
-      refuseInvalid([...reservedNameProblems(name), ...problems]);
+      refuseInvalid([...reservedNameProblems(name, "make"), ...problems]);
       refuseEscalation(subject, organizationId, permissions);
       const made = await withTransaction(pool, BEGIN.impatient, async (client) => {
         if (!(await holdOrganization(client, organizationId))) throw notFound();
@@ -81,10 +83,11 @@ export function registerCustomRoleRoutes(app: App, context: Context): void {
       const subject = subjectOf(request);
       const { name, display_name, organization_permissions: wanted } = request.body;
       // A role that is the daemon's alone is not among those that can be changed: to this route it is not there.
-      if (!isSystemRole(name)) refuseInvalid(reservedNameProblems(name));
+      if (!isSystemRole(name)) refuseInvalid(reservedNameProblems(name, "change"));
       const updated = await withTransaction(pool, BEGIN.impatient, async (client) => {
+        if (!(await holdOrganization(client, organizationId))) throw notFound();
         const before = await lockCustomRole(client, organizationId, name);
-        if (!before) throw notFound(`the role ${name}`);
+        if (!before) throw noSuchRole(name);
         const { permissions, problems } = readWanted(wanted, before.permissions);
         refuseInvalid(problems);
         refuseEscalation(subject, organizationId, permissions);
@@ -117,10 +120,14 @@ export function registerCustomRoleRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { organizationId } = targetOf(request) as { readonly organizationId: string };
+      const { roleName } = request.params;
+      if (isNotCustom(roleName) && !isSystemRole(roleName)) {
+        throw new ProblemError("not_found", `the role ${roleName.toLowerCase()} is built in and cannot be deleted`);
+      }
       await withTransaction(pool, BEGIN.impatient, async (client) => {
         if (!(await holdOrganization(client, organizationId))) throw notFound();
-        const row = await lockCustomRole(client, organizationId, request.params.roleName);
-        if (!row) throw notFound();
+        const row = await lockCustomRole(client, organizationId, roleName);
+        if (!row) throw noSuchRole(roleName);
         const now = clock.now();
         const members = await deleteCustomRole(client, row, now);
         const diff = difference({ ...customRoleFields(row), members }, null);
@@ -133,6 +140,8 @@ export function registerCustomRoleRoutes(app: App, context: Context): void {
 
 const viewFor = (subject: Subject, row: CustomRoleRow): AssignableRoleView =>
   customRoleView(row, isAssignableRole(subject, row.organization_id, row.name));
+
+const noSuchRole = (name: string): ProblemError => notFound(`the role ${name}`);
 
 function refuseInvalid(validations: readonly Validation[]): void {
   if (validations.length > 0) throw new ProblemError("invalid", "the request is not valid", { validations });

@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { type Permission, readPermissions } from "../rbac/permission.ts";
-import { isNotCustom } from "./custom-roles.ts";
+import { isNotCustom } from "../rbac/roles.ts";
 import type { CustomRoleRow } from "./role-view.ts";
 
 // Every statement here leaves the system roles out: they are the daemon's, and nobody sees or changes them.
@@ -24,7 +24,7 @@ export async function listCustomRoles(db: Queryable, organizationId: string): Pr
   return rows.filter(({ name }) => !isNotCustom(name)).map(rowOf);
 }
 
-/** Which of these are names of roles that people have made for the organization. */
+/** The roles that people have made for the organization of those that these name, in any case; by their stored names. */
 export function findCustomRoles(db: Queryable, organizationId: string, names: readonly string[]): Promise<string[]> {
   return readNames(db, organizationId, names, "");
 }
@@ -51,8 +51,8 @@ async function readNames(
   if (custom.length === 0) return [];
   const { rows } = await db.query<{ name: string }>(
     `select r.name from custom_roles r
-      where r.organization_id = $1 and not r.is_system and r.name = any ($2::text[]) ${lock}`,
-    [organizationId, custom],
+      where r.organization_id = $1 and not r.is_system and lower(r.name) = any ($2::text[]) ${lock}`,
+    [organizationId, custom.map((name) => name.toLowerCase())],
   );
   return rows.map(({ name }) => name);
 }

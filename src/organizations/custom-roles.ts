@@ -19,8 +19,6 @@ const RESERVED: ReadonlySet<string> = new Set([
   ...SYSTEM_ROLES,
   "organization-service-account",
 ]);
-const SYSTEM: ReadonlySet<string> = new Set(SYSTEM_ROLES);
-const BUILT_IN: ReadonlySet<string> = new Set(ORGANIZATION_ROLES);
 
 const permission = z.strictObject({
   negate: z
@@ -47,23 +45,11 @@ export const customRoleBody = z.strictObject({
   organization_member_permissions: nothing("that depends on whose things are"),
 });
 
-/** What is wrong with the name of a role to be made; nothing when it is not that of a role that is there anyway. */
-export function reservedNameProblems(name: string): Validation[] {
+/** What is wrong with the name of a role to be made or changed; nothing unless it is that of one that is there anyway. */
+export function reservedNameProblems(name: string, to: "make" | "change"): Validation[] {
   if (!RESERVED.has(name)) return [];
-  return [{ field: "name", detail: `is reserved: ${name} is a role of prebuildd's own; choose another name` }];
-}
-
-/** Whether a role of the name is the daemon's alone. */
-export function isSystemRole(name: string): boolean {
-  return SYSTEM.has(name.toLowerCase());
-}
-
-/**
- * Whether a role of the name, whatever is stored under it, is none of those that people have made: names stand for the
- * roles of the code first.
- */
-export function isNotCustom(name: string): boolean {
-  return isSystemRole(name) || BUILT_IN.has(name.toLowerCase());
+  const advice = to === "make" ? "choose another name" : "it cannot be changed";
+  return [{ field: "name", detail: `is reserved: ${name} is a role of prebuildd's own; ${advice}` }];
 }
 
 /**

@@ -15,14 +15,16 @@ export async function countDependants(client: pg.PoolClient, id: string): Promis
 }
 
 /**
- * Deletes an organization: it is no longer found, nobody is a member of it or of its groups any more, and it has no roles. The row stays,
- * because deleted workspaces and templates refer to it.
+ * Deletes an organization: it is no longer found, nobody is a member of it or of its groups any more, and it has no
+ * roles. The row stays, because deleted workspaces and templates refer to it.
  */
 export async function deleteOrganization(client: pg.PoolClient, id: string, now: Date): Promise<void> {
   // In this order, which is that of all who end memberships or delete groups: who is being added to a group, or has a
-  // workspace shared with them, is held as a member until that is done.
-  await client.query("delete from organization_members where organization_id = $1", [id]);
+  // workspace shared with them, is held as a member until that is done. The lists are emptied in one go before the
+  // members are deleted, which takes those out of them only: workspaces are locked once, by id.
+  await client.query("select from organization_members where organization_id = $1 order by user_id for update", [id]);
   await emptyAccess(client, id, now);
+  await client.query("delete from organization_members where organization_id = $1", [id]);
   await client.query(
     "delete from group_members gm using groups g where g.id = gm.group_id and g.organization_id = $1",
     [id],

@@ -16,9 +16,12 @@ export const nameOfAtMost = (most: number) =>
 /** The name of an organization or a group. */
 export const nameField = nameOfAtMost(MAX_NAME);
 
-/** Text of at most so many characters, which may be empty. */
+/** Text of at most so many characters, which may be empty; half characters become what the database makes of them. */
 export const textField = (most: number) =>
-  z.string({ error: "must be text" }).max(most, { error: `must have at most ${most} characters` });
+  z
+    .string({ error: "must be text" })
+    .max(most, { error: `must have at most ${most} characters` })
+    .overwrite((text) => text.toWellFormed());
 
 /** What a person reads instead of a name. */
 export const displayNameField = textField(64);

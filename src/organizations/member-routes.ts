@@ -165,7 +165,7 @@ export function registerMemberRoutes(app: App, context: Context): void {
           refuse(roleChangeProblem(subjectOf(request), organizationId, { added: [], removed }, custom));
         }
         const now = clock.now();
-        await deleteMember(client, member, now);
+        await deleteMember(client, member);
         await audit(request, client, memberEntry("delete", member, difference(memberFields(member), null)), now);
       });
       return reply.status(204).send(null);

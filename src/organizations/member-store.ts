@@ -2,7 +2,6 @@ import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
 import type { Visibility } from "../rbac/visibility.ts";
-import { removeUserAccess } from "../workspaces/acl-store.ts";
 import type { MemberRow } from "./member-view.ts";
 import type { Page } from "./store.ts";
 
@@ -92,20 +91,18 @@ export async function updateMemberRoles(
   );
 }
 
-/** Ends a membership, with it those of the organization's groups, and the sharing of its workspaces with the member. */
-export async function deleteMember(
-  client: pg.PoolClient,
-  { organization_id, user_id }: MemberRow,
-  now: Date,
-): Promise<void> {
-  await removeUserAccess(client, { organizationId: organization_id, userId: user_id }, now);
+/**
+ * Ends a membership, and with it those of the organization's groups. A trigger takes the member out of the lists of the
+ * organization's workspaces, before the groups are left, as who deletes a group does.
+ */
+export async function deleteMember(client: pg.PoolClient, { organization_id, user_id }: MemberRow): Promise<void> {
+  await client.query("delete from organization_members where organization_id = $1 and user_id = $2", [
+    organization_id,
+    user_id,
+  ]);
   await client.query(
     `delete from group_members gm using groups g
       where g.id = gm.group_id and g.organization_id = $1 and gm.user_id = $2`,
     [organization_id, user_id],
   );
-  await client.query("delete from organization_members where organization_id = $1 and user_id = $2", [
-    organization_id,
-    user_id,
-  ]);
 }

@@ -4,6 +4,7 @@ import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, messageOf, ProblemError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import {
+  declareSystemRoles,
   findLockHolders,
   type LockHolder,
   lockSystemRolesWithin,
@@ -26,29 +27,51 @@ const TELL_EACH = 50;
 /** More permissions than this are counted instead of listed. */
 const LIST_EACH = 10;
 
+type Options = {
+  /** Given up when this is aborted while the lock is waited for. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long is waited, where it is not as long as usual. */
+  readonly waits?: Partial<typeof WAITS>;
+};
+
 /**
- * Makes the system roles of all organizations what the code says (roles specification, 2.6), in one transaction and
- * alone with their lock, for which it waits as long as it takes. What is right already is not written.
- * @param signal given up when this is aborted while the lock is waited for
- * @param waits how long is waited, where it is not as long as usual
+ * Makes the system roles of all organizations what this version's code says (roles specification, 2.6), in one
+ * transaction and alone with their lock, for which it waits as long as it takes. What is right already is not written.
  * @returns the roles that were written
  * @throws Error that names organization and role when one cannot be written; then nothing is
  */
 export async function reconcileSystemRoles(
+  context: Pick<Context, "pool" | "clock" | "log">,
+  options: Options = {},
+): Promise<RoleToWrite[]> {
+  return reconcileWith(context, options, declareSystemRoles);
+}
+
+/** Does the same with what the replica said that has started last, which need not be this one or of its version. */
+export async function repairSystemRoles(
+  context: Pick<Context, "pool" | "clock" | "log">,
+  options: Options = {},
+): Promise<RoleToWrite[]> {
+  return reconcileWith(context, options, async () => {});
+}
+
+async function reconcileWith(
   { pool, clock, log }: Pick<Context, "pool" | "clock" | "log">,
-  signal?: AbortSignal,
-  waits: Partial<typeof WAITS> = {},
+  { signal, waits }: Options,
+  first: (client: pg.PoolClient, now: Date) => Promise<void>,
 ): Promise<RoleToWrite[]> {
   const written = await withTransaction(pool, BEGIN.readWrite, async (client) => {
     await waitForLock(client, log, signal, { ...WAITS, ...waits });
-    return reconcileRoles(client, clock.now());
+    const now = clock.now();
+    await first(client, now);
+    return reconcileRoles(client, now);
   });
   tell(log, written);
   return written;
 }
 
 /**
- * Makes the system roles of one organization what the code says, or of all; in a transaction that has their lock.
+ * Makes the system roles of one organization what they are to be, or of all; in a transaction that has their lock.
  * @returns the roles that were written
  */
 export async function reconcileRoles(

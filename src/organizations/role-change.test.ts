@@ -3,7 +3,15 @@ import { describe, it } from "node:test";
 import { ORGANIZATION_ROLES } from "../rbac/roles.ts";
 import { readScope } from "../rbac/scope.ts";
 import { builtIn, ORG, SECOND, subjectWith } from "../rbac/subject.fixture.ts";
-import { assignableRoles, isRole, roleChange, roleChangeProblem, storedRoles, unknownRoles } from "./role-change.ts";
+import {
+  assignableRoles,
+  isRole,
+  roleChange,
+  roleChangeProblem,
+  roleNames,
+  storedRoles,
+  unknownRoles,
+} from "./role-change.ts";
 
 const ADMIN = "organization-admin";
 const AUDITOR = "organization-auditor";
@@ -13,6 +21,12 @@ describe("roles", () => {
   it("are stored once each, in order, without the one that every member has", () => {
     const given = [AUDITOR, "organization-member", ADMIN, AUDITOR];
     assert.deepEqual(storedRoles(given), [ADMIN, AUDITOR]);
+  });
+
+  it("are the same in any case, and called as the roles that there are", () => {
+    const given = ["READER", "Pilot", "Organization-Admin", "ORGANIZATION-MEMBER", "Gone"];
+    const others = ["reader", "PILOT", "Organization-ADMIN"];
+    assert.deepEqual(roleNames(given, others), ["reader", "PILOT", ADMIN, "organization-member", "gone"]);
   });
 
   it("that there are not are named with their places", () => {

@@ -8,6 +8,19 @@ import { type AssignableRoleView, builtInRoleView, type CustomRoleRow, customRol
 
 const BUILT_IN: ReadonlySet<string> = new Set([MEMBER_ROLE, ...ORGANIZATION_ROLES]);
 
+/**
+ * The names as roles that there are have them: names are the same in any case. One that is none of theirs comes back in
+ * lower case.
+ * @param others the names of roles that are not built in
+ */
+export function roleNames(given: readonly string[], others: readonly string[]): string[] {
+  const known = [...BUILT_IN, ...others];
+  return given.map((name) => {
+    const lower = name.toLowerCase();
+    return known.find((one) => one.toLowerCase() === lower) ?? lower;
+  });
+}
+
 /** Roles as they are stored: each once, in order, and without the one that every member has. */
 export function storedRoles(names: readonly string[]): string[] {
   return [...new Set(names)].filter((name) => name !== MEMBER_ROLE).sort();

@@ -15,7 +15,15 @@ import { memberInPath, memberOf } from "./member-routes.ts";
 import { lockMember, updateMemberRoles } from "./member-store.ts";
 import { memberEntry, memberFields, memberSchema, memberView } from "./member-view.ts";
 import { roleAssignment } from "./resource.ts";
-import { assignableRoles, isRole, roleChange, roleChangeProblem, storedRoles, unknownRoles } from "./role-change.ts";
+import {
+  assignableRoles,
+  isRole,
+  roleChange,
+  roleChangeProblem,
+  roleNames,
+  storedRoles,
+  unknownRoles,
+} from "./role-change.ts";
 import { assignableRoleSchema } from "./role-view.ts";
 import { holdOrganization } from "./store.ts";
 
@@ -73,14 +81,15 @@ export function registerMemberRoleRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { organizationId, userId } = memberOf(request);
-      const wanted = request.body.roles;
       const updated = await withTransaction(pool, BEGIN.impatient, async (client) => {
         if (!(await holdOrganization(client, organizationId))) throw notFound();
-        const held = await holdCustomRoles(client, organizationId, wanted);
+        const held = await holdCustomRoles(client, organizationId, request.body.roles);
         const before = await lockMember(client, organizationId, userId);
         if (!before) throw notFound();
         // What the member has and is no role any more may be sent back; it goes.
-        const validations = unknownRoles(wanted, [...held, ...before.roles]);
+        const known = [...held, ...before.roles];
+        const wanted = roleNames(request.body.roles, known);
+        const validations = unknownRoles(wanted, known);
         if (validations.length > 0) throw new ProblemError("invalid", "the request is not valid", { validations });
         const roles = storedRoles(wanted.filter((name) => isRole(name, held)));
         const change = roleChange(before.roles, roles);

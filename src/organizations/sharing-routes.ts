@@ -70,8 +70,11 @@ export function registerSharingRoutes(app: App, context: Context): void {
           // Not the caller's to repair: the database does not take what the code says.
           throw new Error("the roles of the organization could not be brought up to date", { cause });
         });
-        if (disabled) await emptyAccess(client, id, now);
-        const diff = difference({ workspace_sharing_disabled: before }, { workspace_sharing_disabled: disabled });
+        const unshared = disabled ? await emptyAccess(client, id, now) : 0;
+        const diff = difference(
+          { workspace_sharing_disabled: before, shared_workspaces: unshared },
+          { workspace_sharing_disabled: disabled, shared_workspaces: 0 },
+        );
         await audit(
           request,
           client,

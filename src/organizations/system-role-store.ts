@@ -4,8 +4,8 @@ import { isLockTimeout } from "../errors.ts";
 import { SYSTEM_ROLES, systemRolePermissions } from "../rbac/system-roles.ts";
 import type { RoleToWrite, StaleRoles } from "./system-roles.ts";
 
-/** What each system role is to grant where workspaces can be shared, and where they cannot. */
-const expected = JSON.stringify(
+/** What this version's code says that each system role grants, where workspaces can be shared and where they cannot. */
+const SAID_HERE = JSON.stringify(
   SYSTEM_ROLES.flatMap((name) =>
     [false, true].map((disabled) => {
       const { org, member } = systemRolePermissions(name, disabled);
@@ -13,8 +13,24 @@ const expected = JSON.stringify(
     }),
   ),
 );
-const EXPECTED = (parameter: string) =>
-  `json_to_recordset(${parameter}::json) as e (name text, disabled boolean, org jsonb, member jsonb)`;
+/**
+ * What system roles are to grant in this database: what the replica said that has started last. So a replica of an older
+ * version, which may still run and lead, does not undo what a newer one has done.
+ * @param ours the number of the parameter whose value is `SAID_HERE`, for a database on which none has started yet
+ */
+const EXPECTED = (ours: string) => `json_to_recordset(coalesce(
+    (select value::json from site_configs where key = 'system_roles'), ${ours}::json))
+  as e (name text, disabled boolean, org jsonb, member jsonb)`;
+
+/** Says for all replicas what system roles are to grant; in a transaction that has their lock. */
+export async function declareSystemRoles(client: pg.PoolClient, now: Date): Promise<void> {
+  await client.query(
+    `insert into site_configs as c (key, value, updated_at) values ('system_roles', $1, $2)
+      on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at
+      where c.value <> excluded.value`,
+    [SAID_HERE, now],
+  );
+}
 
 /**
  * Inserts the system roles of new organizations, filled; stands in the statement that inserts those, which it takes from
@@ -24,9 +40,9 @@ const EXPECTED = (parameter: string) =>
 export const insertFilledRoles = (parameter: string): string =>
   `insert into custom_roles (name, organization_id, is_system, org_permissions, member_permissions)
     select e.name, o.id, true, e.org, e.member from o, ${EXPECTED(parameter)} where not e.disabled`;
-export const filledRoles = expected;
+export const filledRoles = SAID_HERE;
 
-/** The advisory lock of everybody who writes system roles, here and in the reference. */
+/** The advisory lock of everybody who changes system roles, here and in the reference. */
 const LOCK = 8;
 
 /** Waits for the lock on the system roles, which is held until the transaction ends. */
@@ -80,8 +96,8 @@ export async function findLockHolders(db: Queryable): Promise<LockHolder[]> {
 }
 
 /**
- * The system roles that do not have exactly what the code says, in the order in which it is written: those that grant
- * the same together, and those of organizations that have none.
+ * The system roles that do not have exactly what they are to grant, in the order in which it is written: those that
+ * grant the same together, and those of organizations that have none.
  * @param organizationId look at this organization only
  */
 export async function readStaleRoles(client: pg.PoolClient, organizationId?: string): Promise<StaleRoles[]> {
@@ -100,27 +116,29 @@ export async function readStaleRoles(client: pg.PoolClient, organizationId?: str
         select name, disabled, min(id::text)::uuid as one_of_them,
           json_agg(json_build_object('id', organization_id, 'name', organization)) as organizations
         from stale group by name, disabled, id is null, content)
-      select a.name, a.disabled as "sharingDisabled", r.id is null as missing, r.org_permissions as org,
-        r.member_permissions as member, a.organizations
-      from alike a left join custom_roles r on r.id = a.one_of_them`,
-    [expected, organizationId ?? null],
+      select a.name, r.id is null as missing, a.organizations,
+        json_build_object('org', r.org_permissions, 'member', r.member_permissions) as stored,
+        json_build_object('org', e.org, 'member', e.member) as expected
+      from alike a
+      join ${EXPECTED("$1")} on e.name = a.name and e.disabled = a.disabled
+      left join custom_roles r on r.id = a.one_of_them`,
+    [SAID_HERE, organizationId ?? null],
   );
   return rows;
 }
 
-/** Writes what the code says to the system roles of these organizations, and adds those that there are not. */
+/** Writes what they are to grant to the system roles of these organizations, and adds those that there are not. */
 export async function writeSystemRoles(client: pg.PoolClient, roles: readonly RoleToWrite[], now: Date): Promise<void> {
   const wanted = `unnest($2::text[], $3::uuid[], $4::bool[]) as s (name, organization_id, missing)
     join organizations o on o.id = s.organization_id
     join ${EXPECTED("$1")} on e.name = s.name and e.disabled = o.workspace_sharing_disabled`;
   const values = [
-    expected,
+    SAID_HERE,
     roles.map(({ name }) => name),
     roles.map(({ organization }) => organization.id),
     roles.map(({ missing }) => missing),
     now,
   ];
-  // In two statements: what is there is changed even where something else cannot be added.
   await client.query(
     `update custom_roles r set org_permissions = e.org, member_permissions = e.member, site_permissions = '[]',
         user_permissions = '[]', display_name = '', updated_at = $5

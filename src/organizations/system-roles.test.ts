@@ -7,11 +7,15 @@ import { isChange, rolesToWrite, type StaleRoles } from "./system-roles.ts";
 const ORGANIZATION = { id: "a", name: "first" };
 const NOTHING = { added: [], removed: [] };
 
+type Given = { sharingDisabled?: boolean; org?: unknown; member?: unknown } & Partial<
+  Pick<StaleRoles, "missing" | "organizations">
+>;
+
 /** A role that is right, but for what the test says. */
-function stored(given: Partial<StaleRoles> = {}): StaleRoles {
-  const { sharingDisabled = false } = given;
+function stored({ sharingDisabled = false, missing = false, organizations = [ORGANIZATION], ...lists }: Given = {}) {
   const { org, member } = systemRolePermissions(MEMBER_ROLE, sharingDisabled);
-  return { name: MEMBER_ROLE, sharingDisabled, missing: false, org, member, organizations: [ORGANIZATION], ...given };
+  const expected = { org, member };
+  return { name: MEMBER_ROLE, missing, organizations, stored: { org, member, ...lists }, expected };
 }
 
 const { org, member } = systemRolePermissions(MEMBER_ROLE, false);
@@ -78,9 +82,13 @@ describe("rolesToWrite", () => {
     );
   });
 
-  test("nothing is decided about a role that is not the daemon's", () => {
-    assert.throws(() => rolesToWrite([stored({ name: "something-else" })]), /there is no system role/);
-    assert.deepEqual(rolesToWrite([]), []);
+  test("a role that only another version knows is made what that one has said", () => {
+    const expected = { org: permissions("+template:read"), member: [] };
+    const [role] = rolesToWrite([{ ...stored({ org: [], member: [] }), name: "something-else", expected }]);
+    assert.deepEqual(
+      [role?.name, role?.org, role?.member],
+      ["something-else", { added: ["template:read"], removed: [] }, NOTHING],
+    );
   });
 });
 

@@ -1,17 +1,18 @@
 import { type Permission, permissionsBeyond, readPermissions, withoutRepetitions } from "../rbac/permission.ts";
-import { systemRolePermissions } from "../rbac/system-roles.ts";
 
 type OrganizationName = { readonly id: string; readonly name: string };
 
-/** Stored system roles of one name that grant the same, of organizations with the same setting. */
+/** Lists of permissions as stored. */
+type StoredLists = { readonly org: unknown; readonly member: unknown };
+
+/** Stored system roles of one name that grant the same, of organizations where they are to grant the same. */
 export type StaleRoles = {
   readonly name: string;
-  readonly sharingDisabled: boolean;
-  /** The organizations have no such role; there are no permissions then. */
-  readonly missing: boolean;
-  readonly org: unknown;
-  readonly member: unknown;
   readonly organizations: readonly OrganizationName[];
+  /** The organizations have no such role; nothing is stored then. */
+  readonly missing: boolean;
+  readonly stored: StoredLists;
+  readonly expected: StoredLists;
 };
 
 /** A system role of an organization that is to be written, and why. */
@@ -29,16 +30,15 @@ export type RoleToWrite = {
 type PermissionChange = { readonly added: readonly string[]; readonly removed: readonly string[] };
 
 /**
- * Decides which system roles are to be written: those that there are not, and those whose lists differ from what the
- * code says as sets (roles specification, 2.5 and 2.6). Lists in another order, or with repetitions, are left alone.
+ * Decides which system roles are to be written: those that there are not, and those whose lists differ from what they
+ * are to be as sets (roles specification, 2.5 and 2.6). Lists in another order, or with repetitions, are left alone.
  */
 export function rolesToWrite(stale: readonly StaleRoles[]): RoleToWrite[] {
-  return stale.flatMap(({ name, sharingDisabled, missing, organizations, ...stored }) => {
-    const expected = systemRolePermissions(name, sharingDisabled);
-    const [org, member] = [readPermissions(stored.org), readPermissions(stored.member)];
-    const change = { missing, org: changeOf(org, expected.org), member: changeOf(member, expected.member) };
-    if (!missing && !isChange(change.org) && !isChange(change.member)) return [];
-    return organizations.map((organization) => ({ name, organization, ...change }));
+  return stale.flatMap(({ name, missing, organizations, stored, expected }) => {
+    const org = changeOf(readPermissions(stored.org), readPermissions(expected.org));
+    const member = changeOf(readPermissions(stored.member), readPermissions(expected.member));
+    if (!missing && !isChange(org) && !isChange(member)) return [];
+    return organizations.map((organization) => ({ name, organization, missing, org, member }));
   });
 }
 

@@ -85,6 +85,36 @@ function vote(
   return result;
 }
 
+/** Roles by where they grant anything; somebody may be a member, and have roles, in thousands of organizations. */
+type RoleIndex = {
+  readonly site: readonly Role[];
+  readonly user: readonly Role[];
+  readonly within: ReadonlyMap<string | undefined, readonly Role[]>;
+};
+
+const roleIndexes = new WeakMap<object, RoleIndex>();
+
+/** Finds once for each holder of roles which of them can have a say. */
+function indexOf(holder: object, roles: readonly Role[]): RoleIndex {
+  const found = roleIndexes.get(holder);
+  if (found) return found;
+  const index: RoleIndex = {
+    site: roles.filter(({ site }) => site.length > 0),
+    user: roles.filter(({ user }) => user.length > 0),
+    within: Map.groupBy(roles, ({ within }) => within?.organizationId),
+  };
+  roleIndexes.set(holder, index);
+  return index;
+}
+
+const membershipIndexes = new WeakMap<readonly Membership[], ReadonlySet<string>>();
+
+function isMemberOf({ memberships }: Subject, organizationId: string): boolean {
+  const found = membershipIndexes.get(memberships) ?? new Set(memberships.map(({ id }) => id));
+  membershipIndexes.set(memberships, found);
+  return found.has(organizationId);
+}
+
 /**
  * Whether the subject may do this to the resource (roles specification, 2.11): by its roles or by the resource's access
  * lists, and in either case only as far as the token goes. Whatever nothing allows is denied, and so is what cannot be
@@ -93,8 +123,9 @@ function vote(
 export function can(subject: Subject, action: Action, resource: Resource): boolean {
   return (
     actionsOf(resource.type)?.includes(action) === true &&
-    (rolesAllow(subject.roles, subject, action, resource) || listsAllow(subject, action, resource)) &&
-    rolesAllow([subject.scope.role], subject, action, resource) &&
+    (rolesAllow(indexOf(subject.roles, subject.roles), subject, action, resource) ||
+      listsAllow(subject, action, resource)) &&
+    rolesAllow(indexOf(subject.scope.role, [subject.scope.role]), subject, action, resource) &&
     subject.scope.allowList.some(
       ({ type, id }) => (type === ANY || type === resource.type) && (id === ANY || id === resource.id),
     )
@@ -103,26 +134,25 @@ export function can(subject: Subject, action: Action, resource: Resource): boole
 
 /** A lower level never overrules a denial above it; an allowance above overrules a denial below. */
 function rolesAllow(
-  roles: readonly Role[],
-  { userId, memberships }: Subject,
+  roles: RoleIndex,
+  subject: Subject,
   action: Action,
   { type, organizationId, ownerId, anyOrganization = false }: Resource,
 ): boolean {
-  const site = vote(roles, (role) => role.site, type, action);
+  const site = vote(roles.site, (role) => role.site, type, action);
   if (site !== 0) return site === 1;
-  const isOwner = ownerId === userId;
+  const isOwner = ownerId === subject.userId;
   if (organizationId === undefined && !anyOrganization) {
-    return isOwner && vote(roles, (role) => role.user, type, action) === 1;
+    return isOwner && vote(roles.user, (role) => role.user, type, action) === 1;
   }
-  const organizations = memberships.filter(({ id }) => anyOrganization || id === organizationId);
+  const voteIn = (id: string, level: "org" | "member") =>
+    vote(roles.within.get(id) ?? [], ({ within }) => within?.[level], type, action);
   // The best vote of the organizations that are asked about; a subject that is in none of them is allowed nothing.
-  const best = (level: "org" | "member") =>
-    Math.max(
-      -1,
-      ...organizations.map(({ id }) =>
-        vote(roles, ({ within }) => (within?.organizationId === id ? within[level] : undefined), type, action),
-      ),
-    );
+  const best = (level: "org" | "member") => {
+    if (!anyOrganization)
+      return organizationId && isMemberOf(subject, organizationId) ? voteIn(organizationId, level) : -1;
+    return subject.memberships.reduce((most, { id }) => Math.max(most, voteIn(id, level)), -1);
+  };
   const org = best("org");
   return org === 0 ? isOwner && best("member") === 1 : org === 1;
 }
@@ -134,6 +164,6 @@ function listsAllow(subject: Subject, action: Action, resource: Resource): boole
   if (resource.userAcl?.[subject.userId]?.includes(action)) return true;
   const { groupAcl, organizationId } = resource;
   if (!groupAcl || organizationId === undefined) return false;
-  if (!subject.memberships.some(({ id }) => id === organizationId)) return false;
+  if (!isMemberOf(subject, organizationId)) return false;
   return [organizationId, ...subject.groupIds].some((id) => groupAcl[id]?.includes(action));
 }

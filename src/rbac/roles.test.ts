@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { can, type Resource } from "./decide.ts";
 import { type Action, RESOURCE_TYPES, type ResourceType } from "./policy.ts";
-import { ORGANIZATION_ROLES, organizationRoles, SITE_ROLES, siteRoles } from "./roles.ts";
+import { isNotCustom, ORGANIZATION_ROLES, organizationRoles, SITE_ROLES, siteRoles } from "./roles.ts";
 import {
   builtIn,
   everyPair,
@@ -10,6 +10,7 @@ import {
   ME,
   ORG,
   pairs,
+  permissions,
   SECOND,
   SOMEONE,
   STORED_MEMBER,
@@ -167,6 +168,21 @@ describe("organization roles", () => {
 
   test("names that are not known grant nothing", () => {
     assert.deepEqual(organizationRoles(ORG, ["admin", "constructor", "owner"], []), []);
+  });
+
+  test("a stored role of people's that has the name of a built-in or system one, in any case, grants nothing", () => {
+    const stored = (name: string) => ({ name, isSystem: false, org: permissions("+workspace:read"), member: [] });
+    const names = ["Organization-Auditor", "ORGANIZATION-MEMBER", "organization-member", "reader"];
+    assert.deepEqual(
+      organizationRoles(ORG, names, names.map(stored)).map(({ name }) => name),
+      ["reader"],
+    );
+    assert.deepEqual(["Organization-Admin", "ORGANIZATION-MEMBER", "reader", "owner"].map(isNotCustom), [
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 
   test("those that can be given are the five that are laid down", () => {

@@ -2,7 +2,7 @@ import type { Role } from "./decide.ts";
 import { DORMANT_ACTIONS, everythingBut } from "./organization-member.ts";
 import { allow, deny, type Permission } from "./permission.ts";
 import { ANY, POLICY } from "./policy.ts";
-import { MEMBER_ROLE, type RoleLevels } from "./system-roles.ts";
+import { isSystemRole, MEMBER_ROLE, type RoleLevels } from "./system-roles.ts";
 
 /** The roles that a user can be given for the whole deployment. */
 export const SITE_ROLES = ["owner", "auditor", "template-admin", "user-admin"] as const;
@@ -151,6 +151,14 @@ const isSiteRole = (name: string): name is SiteRoleName => Object.hasOwn(SITE, n
 const isOrganizationRole = (name: string): name is OrganizationRoleName => Object.hasOwn(ORGANIZATION, name);
 
 /**
+ * Whether a role of the name, whatever is stored under it, is none of those that people have made: names stand, in any
+ * case, for the roles of the code and of the daemon first.
+ */
+export function isNotCustom(name: string): boolean {
+  return isSystemRole(name) || isOrganizationRole(name.toLowerCase());
+}
+
+/**
  * The roles of a user for the whole deployment: `member`, which all have, and those given. Unknown names are nothing.
  * @param workspaceSharingDisabled the switch of the whole deployment, which denies sharing to all
  */
@@ -189,7 +197,7 @@ export function organizationRoles(
       .map((name) => roleOf(name, ORGANIZATION[name].org, NOTHING, ORGANIZATION[name].site)),
     // Whatever else is written in such a row, a role that people have made is one for the things of its organization.
     ...stored
-      .filter(({ name, isSystem }) => !isSystem && names.includes(name) && !isOrganizationRole(name))
+      .filter(({ name, isSystem }) => !isSystem && names.includes(name) && !isNotCustom(name))
       .map(({ name, org }) => roleOf(name, org, NOTHING)),
   ];
 }

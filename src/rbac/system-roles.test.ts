@@ -11,7 +11,7 @@ const SETTINGS = [false, true];
 const orgMember = (sharingDisabled: boolean) => systemRolePermissions(MEMBER_ROLE, sharingDisabled);
 
 describe("organization-member", () => {
-  test("GEN-07: while workspaces can be shared, members see one another and the groups", () => {
+  test("GEN-01, GEN-07: while workspaces can be shared, members see one another and the groups", () => {
     const { org, member } = orgMember(false);
     assert.ok(samePermissions(org, permissions(`${BASE} +organization_member:read +group:read`)));
     assert.ok(!member.some(({ negate }) => negate));

@@ -7,6 +7,11 @@ export const MEMBER_ROLE = "organization-member";
 /** The roles that each organization has in the database and that the daemon alone writes. */
 export const SYSTEM_ROLES = [MEMBER_ROLE] as const;
 
+/** Whether a role of the name, in any case, is the daemon's alone. */
+export function isSystemRole(name: string): boolean {
+  return SYSTEM_ROLES.some((one) => one === name.toLowerCase());
+}
+
 /** What a role grants, by level (roles specification, 2.2). */
 export type RoleLevels = {
   readonly site: readonly Permission[];

@@ -47,17 +47,18 @@ export function visibleTo(
   const toMe = { ...foreign(SOMEBODY), userAcl: { [userId]: [action] } };
   const toAll = (id: string): Resource => ({ ...foreign(id), groupAcl: { [id]: [action] } });
   const organizationIds = memberships.map(({ id }) => id);
-  const whole = organizationIds.filter((id) => allowed(id, SOMEBODY));
+  const whole = new Set(organizationIds.filter((id) => allowed(id, SOMEBODY)));
+  const others = organizationIds.filter((id) => !whole.has(id));
   return {
     everything: allowed(SOMEBODY, SOMEBODY),
     userId,
-    organizationIds: whole,
-    ownIn: organizationIds.filter((id) => !whole.includes(id) && allowed(id, userId)),
+    organizationIds: [...whole],
+    ownIn: others.filter((id) => allowed(id, userId)),
     own: can(unlimited, action, of({ ownerId: userId })),
     shared: {
       withUser: can(unlimited, action, toMe),
       withGroups: groupIds,
-      groupsIn: organizationIds.filter((id) => !whole.includes(id) && can(unlimited, action, toAll(id))),
+      groupsIn: others.filter((id) => can(unlimited, action, toAll(id))),
     },
     ids: entries.some(({ id }) => id === ANY) ? null : entries.map(({ id }) => id),
   };

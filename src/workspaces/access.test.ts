@@ -34,6 +34,12 @@ describe("who has a workspace shared with them", () => {
     });
   }
 
+  test("may do nothing where their role is no text, even if it is written like one", () => {
+    for (const role of [["use"], null, 1, true, { use: "use" }]) {
+      assert.deepEqual(allowed(sharedAs(role as unknown as string)), [], JSON.stringify(role));
+    }
+  });
+
   test("may read it in any case, for lists show what is shared in any role", () => {
     for (const role of SHARED_ROLES) {
       for (const type of ["workspace", "workspace_dormant"] as const) {

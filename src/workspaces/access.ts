@@ -25,11 +25,11 @@ const BY_TYPE = {
 
 /**
  * What each of those with whom a workspace is shared may do with it, by their ids; with a dormant one only what can be
- * done to those at all. A role that is not known, because another version wrote it, gives nothing.
+ * done to those at all. A role that is not known, because another version wrote it, gives nothing, and neither does what is no text.
  */
 export function accessList(roles: AccessRoles, type: keyof typeof BY_TYPE): Readonly<Record<string, Actions>> {
   const granted = BY_TYPE[type];
   return Object.fromEntries(
-    Object.entries(roles).map(([id, role]) => [id, Object.hasOwn(granted, role) ? granted[role] : []]),
+    Object.entries(roles).map(([id, role]) => [id, SHARED_ROLES.includes(role) ? granted[role] : []]),
   );
 }

@@ -60,7 +60,7 @@ export function registerAclRoutes(app: App, context: Context): void {
       if (workspace.owner_id === PREBUILDS_SYSTEM_USER_ID) {
         throw new ProblemError("conflict", "a prebuild is not shared with anybody: claim it first, and share it then");
       }
-      const before = { users: workspace.user_acl, groups: workspace.group_acl };
+      const before = { users: workspace.user_acl, groups: workspace.stored_groups };
       const after = edit(before);
       const validations = aclProblems(named, after, { ownerId: workspace.owner_id, members, groups });
       if (validations.length > 0) throw new ProblemError("invalid", "the request is not valid", { validations });

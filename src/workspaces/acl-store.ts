@@ -1,9 +1,14 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { type AccessRoles, SHARED_ROLES } from "./access.ts";
 import type { AccessLists, AclView } from "./acl.ts";
-import { OWNERSHIP } from "./ownership-store.ts";
+import { idIn, OWNERSHIP } from "./ownership-store.ts";
 import type { WorkspaceOwnership } from "./rights.ts";
+
+/** The condition that a text is a role that gives something; lists that others have written may hold anything. */
+export const isKnownRole = (text: string): string =>
+  `${text} in (${SHARED_ROLES.map((role) => `'${role}'`).join(", ")})`;
 
 /** Those with whom a workspace is shared and who are still there, by name; undefined when the workspace is not. */
 export async function readAccess(db: Queryable, workspaceId: string): Promise<AclView | undefined> {
@@ -12,11 +17,14 @@ export async function readAccess(db: Queryable, workspaceId: string): Promise<Ac
         coalesce((
           select json_agg(json_build_object('id', u.id, 'username', u.username, 'name', u.name,
             'avatar_url', u.avatar_url, 'role', a.role) order by lower(u.username))
-          from jsonb_each_text(w.user_acl) a (id, role) join users u on u.id = a.id::uuid and not u.deleted), '[]') as users,
+          from jsonb_each_text(w.user_acl) a (key, role) join users u on u.id = ${idIn("a.key")} and not u.deleted
+          where ${isKnownRole("a.role")}), '[]') as users,
         coalesce((
           select json_agg(json_build_object('id', g.id, 'name', g.name, 'display_name', g.display_name,
             'organization_id', g.organization_id, 'avatar_url', g.avatar_url, 'role', a.role) order by lower(g.name), g.id)
-          from jsonb_each_text(w.group_acl) a (id, role) join groups g on g.id = a.id::uuid), '[]') as groups
+          from jsonb_each_text(w.group_acl) a (key, role)
+          join groups g on g.id = ${idIn("a.key")} and g.organization_id = w.organization_id
+          where ${isKnownRole("a.role")}), '[]') as groups
       from workspaces w where w.id = $1 and not w.deleted`,
     [workspaceId],
   );
@@ -52,8 +60,12 @@ export async function holdGroups(
   return new Set(rows.map(({ id }) => id));
 }
 
-/** A workspace whose lists are to be changed. */
-export type SharedWorkspace = WorkspaceOwnership & { readonly name: string; readonly owner_name: string };
+/** A workspace whose lists are to be changed; `stored_groups` has what counts for nothing, too. */
+export type SharedWorkspace = WorkspaceOwnership & {
+  readonly name: string;
+  readonly owner_name: string;
+  readonly stored_groups: AccessRoles;
+};
 
 /**
  * Locks a workspace whose lists are to be changed; undefined when it is deleted. The members and groups that come into
@@ -63,7 +75,8 @@ export async function lockShared(client: pg.PoolClient, workspaceId: string): Pr
   await client.query("select from workspaces where id = $1 for no key update", [workspaceId]);
   // Only a statement that begins when the lock is there sees the owner, and the lists, that it was waited for.
   const { rows } = await client.query<SharedWorkspace>(
-    `select ${OWNERSHIP}, w.name, u.username as owner_name from workspaces w join users u on u.id = w.owner_id
+    `select ${OWNERSHIP}, w.group_acl as stored_groups, w.name, u.username as owner_name
+      from workspaces w join users u on u.id = w.owner_id
       where w.id = $1 and not w.deleted`,
     [workspaceId],
   );
@@ -83,8 +96,8 @@ export async function storeAccess(
   );
 }
 
-/** Shares no workspace of an organization any more. */
-export async function emptyAccess(client: pg.PoolClient, organizationId: string, now: Date): Promise<void> {
+/** Shares no workspace of an organization any more; returns how many were shared. */
+export async function emptyAccess(client: pg.PoolClient, organizationId: string, now: Date): Promise<number> {
   const ids = await lockInOrder(
     client,
     "organization_id = $1 and (user_acl <> '{}' or group_acl <> '{}')",
@@ -94,20 +107,7 @@ export async function emptyAccess(client: pg.PoolClient, organizationId: string,
     "update workspaces set user_acl = '{}', group_acl = '{}', updated_at = $2 where id = any ($1::uuid[])",
     [ids, now],
   );
-}
-
-/** Shares no workspace of an organization any more with one user, whose membership the transaction has locked. */
-export async function removeUserAccess(
-  client: pg.PoolClient,
-  { organizationId, userId }: { readonly organizationId: string; readonly userId: string },
-  now: Date,
-): Promise<void> {
-  const isShared = "user_acl <> '{}' and organization_id = $1 and user_acl ? $2::text";
-  const ids = await lockInOrder(client, isShared, organizationId, userId);
-  await client.query(
-    "update workspaces set user_acl = user_acl - $2::text, updated_at = $3 where id = any ($1::uuid[])",
-    [ids, userId, now],
-  );
+  return ids.length;
 }
 
 /** Shares no workspace any more with a group, which the transaction has locked. */

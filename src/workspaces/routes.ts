@@ -43,7 +43,7 @@ export function registerWorkspaceRoutes(app: App, context: Context): void {
   app.get(
     "/workspaces",
     {
-      config: { access: { list: awake } },
+      config: { access: { list: awake, isShared: true } },
       schema: {
         operationId: "listWorkspaces",
         summary: "The workspaces that the caller sees",

@@ -1,8 +1,7 @@
 import { prepared, type Queryable } from "../db/connection.ts";
-import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
-import type { Visibility } from "../rbac/visibility.ts";
 import type { WorkspaceFilter } from "./search.ts";
 import { type BuildRow, buildsWithStatus, type WorkspaceRow, type WorkspaceWithBuild } from "./view.ts";
+import { seesMany, type VisibleWorkspaces, whatIsSeen } from "./visible-store.ts";
 
 const WORKSPACE_COLUMNS = `
   w.id, w.created_at, w.updated_at, w.owner_id, u.username as owner_name, w.organization_id,
@@ -67,37 +66,6 @@ const BUILDS = `
   join users i on i.id = b.initiator_id
   join template_versions v on v.id = b.template_version_id`;
 
-/**
- * The ids of what is shared with the subject, found once, by the indexes of what is shared at all; it takes the values
- * of `sharedValues`. Every role that there is in these lists lets its holder read the workspace.
- */
-const sharedWith = ([user, awake, dormant, keys, groups, awakeIn, dormantIn]: readonly string[]) => `
-  shared as materialized (
-    select s.id from workspaces s
-    where s.user_acl <> '{}' and s.user_acl ? ${user}::text
-      and case when s.dormant_at is null then ${awake}::bool else ${dormant}::bool end
-    union all
-    select s.id from workspaces s
-    where s.group_acl <> '{}' and s.group_acl ?| ${keys}::text[]
-      and (s.group_acl ?| ${groups}::text[] or s.group_acl ? s.organization_id::text)
-      and s.organization_id = any (case when s.dormant_at is null then ${awakeIn}::uuid[] else ${dormantIn}::uuid[] end))`;
-
-function sharedValues({ awake, dormant }: VisibleWorkspaces): unknown[] {
-  const [{ shared: one }, { shared: other }] = [awake, dormant];
-  const groups = one.withGroups;
-  const keys = [...groups, ...one.groupsIn, ...other.groupsIn];
-  return [awake.userId, one.withUser, other.withUser, keys, groups, one.groupsIn, other.groupsIn];
-}
-
-// An array, so that it can be looked up in an index, beside what else may be seen.
-const SHARED = "w.id = any (array(select id from shared))";
-const COLUMNS = { id: "w.id", organization: "w.organization_id", owner: "w.owner_id", shared: SHARED };
-const IS_VISIBLE = isVisible(COLUMNS);
-const IS_VISIBLE_DORMANT = isVisible(COLUMNS, 1 + VISIBILITY_PARAMETERS);
-
-/** Which workspaces may be seen; dormant ones are things of another type. */
-export type VisibleWorkspaces = { readonly awake: Visibility; readonly dormant: Visibility };
-
 function split(row: WorkspaceRow & Readonly<Record<string, unknown>>): WorkspaceWithBuild {
   if (row[`${PREFIX}id`] === null) return { workspace: row, latestBuild: null };
   const build = Object.keys(BUILD_COLUMNS).map((name) => [name, row[PREFIX + name]]);
@@ -121,17 +89,12 @@ const userNamed = (name: string) => `(select id from users where lower(username)
 
 /** The conditions of a list, with their values; what is not asked for is left out, so that it is planned for what is. */
 function conditionsOf(
-  visibleOnes: VisibleWorkspaces,
+  visible: VisibleWorkspaces,
   filter: WorkspaceFilter,
-): { shared: string; where: string; values: unknown[] } {
-  const { awake, dormant } = visibleOnes;
-  // Nearly everybody who sees the ones sees the others, and is counted them without a look at each.
-  const alike = JSON.stringify(awake) === JSON.stringify(dormant);
-  const values = [...visibilityValues(awake), ...(alike ? [] : visibilityValues(dormant))];
-  const visible = alike
-    ? IS_VISIBLE
-    : `((w.dormant_at is null and ${IS_VISIBLE}) or (w.dormant_at is not null and ${IS_VISIBLE_DORMANT}))`;
-  const conditions = ["not w.deleted", visible];
+): { tables: string; where: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const { tables, condition } = whatIsSeen(visible, values);
+  const conditions = ["not w.deleted", condition];
   const add = (value: unknown, condition: (parameter: string) => string) => {
     if (value !== undefined) conditions.push(condition(`$${values.push(value)}`));
   };
@@ -153,13 +116,8 @@ function conditionsOf(
   add(filter.ids, (ids) => `w.id = any (${ids}::uuid[])`);
   const pairs = filter.status && buildsWithStatus(filter.status).map(({ transition, job }) => `${transition} ${job}`);
   add(pairs, (some) => `w.latest_transition || ' ' || w.latest_job_status = any (${some}::text[])`);
-  const shared = sharedWith(sharedValues(visibleOnes).map((value) => `$${values.push(value)}`));
-  return { shared, where: conditions.join(" and "), values };
+  return { tables, where: conditions.join(" and "), values };
 }
-
-/** Whether there are so many that they are best read owner by owner, until the page is full. */
-const seesMany = ({ awake, dormant }: VisibleWorkspaces): boolean =>
-  [awake, dormant].some(({ everything, organizationIds }) => everything || organizationIds.length > 0);
 
 /** One page of the workspaces that may be seen, dormant ones or not, by owner and name, and how many there are in all. */
 export async function listWorkspaces(
@@ -168,9 +126,9 @@ export async function listWorkspaces(
   filter: WorkspaceFilter,
   { limit, offset }: { readonly limit: number; readonly offset: number },
 ): Promise<{ workspaces: WorkspaceWithBuild[]; count: number }> {
-  const { shared, where, values } = conditionsOf(visible, filter);
+  const { tables, where, values } = conditionsOf(visible, filter);
   const { rows } = await db.query<WorkspaceRow & Record<string, unknown> & { total: number }>(
-    `with ${shared}, page as (
+    `with ${tables}, page as (
         select w.id, u.owner_key, lower(w.name) as name_key
         from (select id, lower(username) as owner_key from users ${seesMany(visible) ? "order by owner_key" : ""}) u
         join workspaces w on w.owner_id = u.id

@@ -4,6 +4,7 @@ import type { ApplyDocument } from "../../src/apply/document.ts";
 import { applyDocument } from "../../src/apply/execute.ts";
 import { COMMAND_LINE } from "../../src/audit/entry.ts";
 import { ProblemError } from "../../src/errors.ts";
+import { MEMBER_ROLE, systemRolePermissions } from "../../src/rbac/system-roles.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { allRows, applyContext, changes, devbox, document, insertInitiator, small, source } from "./support.ts";
 
@@ -34,6 +35,12 @@ describe("applyDocument", () => {
     const result = await apply(devbox());
     assert.equal(result.changed, true);
     assert.equal(context.woken.count, 1);
+    const { rows: roles } = await pool.query(
+      `select r.name, r.org_permissions as org, r.member_permissions as member, r.xmin = o.xmin as together
+        from custom_roles r join organizations o on o.id = r.organization_id`,
+    );
+    const { org, member } = systemRolePermissions(MEMBER_ROLE, false);
+    assert.deepEqual(roles, Array(2).fill({ name: MEMBER_ROLE, org, member, together: true }));
     const version = result.objects.find(({ kind }) => kind === "template_version");
     assert.match(version?.name ?? "", /^default\/devbox@[0-9a-f]{12}$/);
     assert.deepEqual(changes(result), [

@@ -32,6 +32,8 @@ it("roles makes, lists, shows, changes and deletes roles, and members gives them
   assert.match(await print(api, "roles", "show", "organization-auditor"), /^everywhere: +user:read$/m);
 
   assert.match(await print(api, "members", "roles"), /^reader +yes$/m);
+  assert.equal(await print(api, "members", "roles", "alice", "--add", "Reader"), "alice: reader\n");
+  assert.equal(await print(api, "members", "roles", "alice", "--remove", "READER"), "alice: no roles\n");
   assert.equal(await print(api, "members", "roles", "alice", "--add", "reader"), "alice: reader\n");
   const changed = await print(api, "roles", "update", "reader", "--permission", "workspace:read");
   assert.equal(changed, "role reader grants 1 permission\n");
@@ -59,7 +61,12 @@ it("roles says why it did nothing", async (t) => {
     [api.admin, "create new --permission user_secret:read", /^error: you cannot let others do .*: user_secret:read\n$/],
     [api.admin, "show organization-member", /^error: default has no role organization-member; see `roles list`\n$/],
     [api.admin, "update gone --display-name x", /^error: default has no role gone; see `roles list`\n$/],
-    [api.admin, "delete organization-admin", /^error: what you asked for does not exist, or you may not see it\n$/],
+    [
+      api.admin,
+      "delete organization-admin",
+      /^error: the role organization-admin is built in and cannot be deleted\n$/,
+    ],
+    [api.admin, "update organization-admin --display-name x", /\n {2}name: is reserved: .*; it cannot be changed\n$/],
     [api.alice, "create new", /^error: you are not allowed to do this: it needs the right assign_org_role:create\n$/],
     [api.bob, "list", /^error: what you asked for does not exist, or you may not see it\n$/],
   ] as const) {
@@ -68,7 +75,7 @@ it("roles says why it did nothing", async (t) => {
     assert.match(stderr, says);
   }
   for (const [args, says] of [
-    [["update", "reader"], /^say what to change, with --display-name or --permission\n$/],
+    [["update", "reader"], /^error: say what to change, with --display-name or --permission\n$/],
     [["create", "reader", "--permission", "workspace"], /It must be type:action, such as workspace:read\./],
   ] as const) {
     const { code, stderr } = await prebuildd(t, ["roles", ...args]);

@@ -62,6 +62,26 @@ test("whom a workspace cannot be shared with is said by name", async (t) => {
   }
 });
 
+test("sharing again without a role leaves a role as it is, and with one changes it", async (t) => {
+  const { api, member, run } = await given(t);
+  const other = await givenUser(api);
+  const share = async (...args: string[]) => {
+    const acl = JSON.parse((await run("workspaces", "share", "dev", ...args, "--json")).stdout);
+    const roles = (list: { id: string; role: string }[]) => list.map(({ id, role }) => [id, role]);
+    return Object.fromEntries([...roles(acl.users), ...roles(acl.groups)]);
+  };
+  const everyone = api.defaultOrganizationId;
+  const named = ["--user", member.username, "--group", everyone.toUpperCase()];
+  assert.deepEqual(await share(...named, "--role", "admin"), { [member.id]: "admin", [everyone]: "admin" });
+  const kept = { [member.id]: "admin", [everyone]: "admin", [other.id]: "use" };
+  assert.deepEqual(await share(...named, "--user", other.username), kept);
+  assert.deepEqual(await share(...named, "--role", "use"), {
+    [member.id]: "use",
+    [everyone]: "use",
+    [other.id]: "use",
+  });
+});
+
 test("sharing is turned off and on in an organization by who may change it, and seen by all members", async (t) => {
   const { api, member, run } = await given(t);
   await run("workspaces", "share", "dev", "--user", member.username);
@@ -71,6 +91,8 @@ test("sharing is turned off and on in an organization by who may change it, and 
   const refused = await run("workspaces", "share", "dev", "--group", "Everyone");
   assert.deepEqual([refused.code, refused.stdout], [1, ""]);
   assert.match(refused.stderr, /^error: sharing is disabled in this organization/);
+  const unshared = await run("workspaces", "unshare", "dev", "--user", member.username);
+  assert.deepEqual([unshared.code, unshared.stderr], [refused.code, refused.stderr]);
   const shown = JSON.parse((await run("organizations", "sharing", "default", "--json")).stdout);
   assert.deepEqual([shown.sharing_disabled, shown.shareable_workspace_owners], [true, "none"]);
   assert.equal((await sharing("on")).stdout, "sharing in default is on\n");

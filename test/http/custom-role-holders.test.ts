@@ -102,6 +102,22 @@ describe("who has a role that people have made", () => {
     assert.deepEqual(await reach(server, user, things), NOTHING);
   });
 
+  it("may do nothing by a stored role that has the name of a built-in one in other letters", async (t) => {
+    const server = await startTestServer(t);
+    const things = await givenThings(server);
+    const grants = JSON.stringify(permissionsOf("workspace:read template:update group:delete"));
+    await server.pool.query(
+      `insert into custom_roles (name, organization_id, org_permissions)
+        values ('Organization-Auditor', $1, $2), ('Keeper', $1, $2)`,
+      [server.defaultOrganizationId, grants],
+    );
+    const user = await givenUser(server, { roles: ["Organization-Auditor"] });
+    assert.deepEqual(await reach(server, user, things), NOTHING);
+    assert.equal((await setRoles(server, user.id, ["KEEPER"])).statusCode, 200);
+    server.advance(3_000);
+    assert.deepEqual(await reach(server, user, things), { read: 200, listed: 1, edit: 200, group: 400 }, "any other");
+  });
+
   it("loses it with the role, however many they are, and nothing else of theirs changes", async (t) => {
     const server = await startTestServer(t);
     await givenRole(server, "reader", "workspace:read");
@@ -144,6 +160,12 @@ describe("giving and taking roles that people have made", () => {
         const member = `/api/v2/organizations/default/members/${id}`;
         assert.equal((await server.send("DELETE", member, { as: one })).statusCode, 403, "nor by removing the member");
       }
+      assert.equal((await setRoles(server, id, ["reader"], as)).statusCode, 200);
+      for (const one of userAdmins) {
+        const refused = await server.send("DELETE", `/api/v2/organizations/default/members/${id}`, { as: one });
+        assert.equal(refused.statusCode, 403, "nor when it is the only role");
+        assert.equal(refused.json().message, "your own roles do not let you give or take reader");
+      }
       assert.equal((await setRoles(server, id, [], as)).statusCode, 200);
     }
     const holder = await givenUser(server, { roles: ["reader"] });
@@ -151,11 +173,14 @@ describe("giving and taking roles that people have made", () => {
     assert.equal(removed.statusCode, 204);
   });
 
-  it("goes by the name of the role as it is shown, and system roles of the database are none", async (t) => {
+  it("goes by the name of the role in any case, and system roles of the database are none", async (t) => {
     const server = await startTestServer(t);
     await givenRole(server, "reader", "workspace:read");
     const answer = await setRoles(server, "alice", ["reader", "Reader", "organization-member", "writer"]);
-    assert.deepEqual([answer.statusCode, fieldsOf(answer)], [400, ["roles.1", "roles.3"]]);
+    assert.deepEqual([answer.statusCode, fieldsOf(answer)], [400, ["roles.3"]]);
+    const given = await setRoles(server, "alice", ["READER", "Organization-Auditor", "reader", "ORGANIZATION-MEMBER"]);
+    assert.equal(given.statusCode, 200, given.body);
+    assert.deepEqual(await rolesOf(server, server.alice.id), ["organization-auditor", "reader"]);
     assert.equal((await setRoles(server, "alice", ["organization-member"])).statusCode, 200);
     assert.deepEqual(await rolesOf(server, server.alice.id), []);
   });
@@ -163,11 +188,11 @@ describe("giving and taking roles that people have made", () => {
   it("is not made impossible by a role that a member has and that there is no longer; it goes", async (t) => {
     const server = await startTestServer(t);
     await givenRole(server, "reader", "workspace:read");
-    const stored = ["gone", "organization-auditor"];
+    const stored = ["Gone", "organization-auditor"];
     const { id } = await givenUser(server, { roles: stored });
     const other = await setRoles(server, "alice", ["gone"]);
     assert.deepEqual([other.statusCode, fieldsOf(other)], [400, ["roles.0"]], "nobody else is given it");
-    assert.equal((await setRoles(server, id, [...stored, "reader"])).statusCode, 200);
+    assert.equal((await setRoles(server, id, [...stored, "gone", "reader"])).statusCode, 200);
     assert.deepEqual(await rolesOf(server, id), ["organization-auditor", "reader"]);
     const userAdmin = await givenUser(server, { roles: ["organization-user-admin"] });
     const left = await givenUser(server, { roles: ["gone"] });

@@ -118,6 +118,19 @@ describe("roles that several people work on at once", () => {
     }
   });
 
+  it("are not changed when their organization has just been deleted", async (t) => {
+    const server = await startTestServer(t);
+    await givenRole(server, "reader", "workspace:read");
+    const deletion = await elsewhere(server);
+    const organization = [server.defaultOrganizationId];
+    await deletion.query("select from organizations where id = $1 for update", organization);
+    await deletion.query("update organizations set deleted = true where id = $1", organization);
+    const changing = sendRole(server, "reader", "group:read", { method: "PUT" });
+    await untilSomebodyWaits(server);
+    await deletion.end("commit");
+    assert.equal((await changing).statusCode, 404);
+  });
+
   it("go with their organization, whoever is being given one", async (t) => {
     const server = await startTestServer(t);
     for (let round = 0; round < ROUNDS; round += 1) {

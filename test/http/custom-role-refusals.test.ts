@@ -72,6 +72,15 @@ describe("what is refused about roles", () => {
     for (const name of ["unknown", ...ORGANIZATION_ROLES, "owner", "x".repeat(200), "%27", "a%20b"]) {
       assert.equal((await removeRole(server, name)).statusCode, 404, name);
     }
+    const messageFor = async (name: string) => (await removeRole(server, name)).json().message;
+    assert.match(await messageFor("unknown"), /^the role unknown does not exist/);
+    assert.match(await messageFor("organization-member"), /^the role organization-member does not exist/);
+    assert.equal(
+      await messageFor("Organization-Admin"),
+      "the role organization-admin is built in and cannot be deleted",
+    );
+    const builtIn = await sendRole(server, "organization-admin", "workspace:read", { method: "PUT" });
+    assert.match(builtIn.json().validations[0].detail, /organization-admin is a role of .*; it cannot be changed$/);
     const changed = await sendRole(server, "unknown", "workspace:read", { method: "PUT" });
     assert.equal(changed.statusCode, 404);
     assert.match(changed.json().message, /^the role unknown does not exist/);

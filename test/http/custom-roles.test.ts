@@ -74,6 +74,18 @@ describe("a role that people make", () => {
     assert.deepEqual(await fingerprint(server.pool), before);
   });
 
+  it("shows text as it is stored, and so is not written again when that text had half characters", async (t) => {
+    const server = await startTestServer(t);
+    await givenRole(server, "reader", "workspace:read");
+    const put = () =>
+      sendRole(server, "reader", "workspace:read", { method: "PUT", more: { display_name: "half \udc00" } });
+    assert.equal((await put()).json().display_name, "half \ufffd");
+    const before = await fingerprint(server.pool);
+    const again = await put();
+    assert.deepEqual([again.statusCode, again.json().display_name], [200, "half \ufffd"]);
+    assert.deepEqual(await fingerprint(server.pool), before);
+  });
+
   it("is one organization's: others may have one of the name, and one has no two", async (t) => {
     const server = await startTestServer(t);
     await givenRole(server, "reader", "workspace:read");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { describe, it } from "node:test";
+import { MEMBER_ROLE, systemRolePermissions } from "../../src/rbac/system-roles.ts";
 import { newEntries } from "./effects.ts";
 import { givenUser, startTestServer, type TestServer, type TestUser } from "./server.ts";
 import { countWakes } from "./steering.ts";
@@ -53,7 +54,33 @@ describe("making an organization", () => {
     assert.equal(await wakes(), 0, "an organization without templates has no pools");
   });
 
-  it("refuses the reserved name, and one that is taken, in any case", async (t) => {
+  it("ORG-01: gives it its system role at once, filled, in the transaction that makes it", async (t) => {
+    const server = await startTestServer(t);
+    const { id } = (await create(server, { name: "lab" })).json();
+    const { rows } = await server.pool.query(
+      `select r.name, r.is_system, r.org_permissions as org, r.member_permissions as member,
+          r.xmin = o.xmin as together
+        from custom_roles r join organizations o on o.id = r.organization_id where o.id = $1`,
+      [id],
+    );
+    const { org, member } = systemRolePermissions(MEMBER_ROLE, false);
+    assert.deepEqual(rows, [{ name: MEMBER_ROLE, is_system: true, org, member, together: true }]);
+  });
+
+  it("ORG-04: makes none when its system role cannot be filled", async (t) => {
+    const server = await startTestServer(t);
+    await server.pool.query(
+      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no room'; end $$;
+       create trigger refuse before insert or update on custom_roles for each row
+         when (new.org_permissions <> '[]') execute function refuse()`,
+    );
+    assert.equal((await create(server, { name: "lab" })).statusCode, 500);
+    const { rows } = await server.pool.query("select from organizations where name = 'lab'");
+    assert.deepEqual(rows, []);
+    assert.deepEqual(await newEntries(server), []);
+  });
+
+  it("ORG-02: refuses the reserved name, and one that is taken, in any case", async (t) => {
     const server = await startTestServer(t);
     for (const [name, status, says] of [
       ["default", 400, /reserved/],

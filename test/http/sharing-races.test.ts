@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { lockSystemRoles } from "../../src/organizations/system-role-store.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { givenUser, type TestServer } from "./server.ts";
 import { givenDev, givenGroup, storedLists, switchSharing } from "./sharing.ts";
@@ -55,6 +56,24 @@ test("who shares a workspace just before sharing is turned off shares it with no
   await shared({ [member.id]: "use" });
   assert.deepEqual(statuses(await oneAfterTheOther(t, server, dev.id, [turningOff, sharing])), [200, 403]);
   assert.deepEqual(await stored(), { users: {}, groups: {} });
+});
+
+test("sharing is turned off when nobody else changes the organizations' roles any more", async (t) => {
+  const { server } = await givenDev(t);
+  const holder = await server.pool.connect();
+  t.after(() => holder.release(true));
+  await holder.query("begin");
+  await lockSystemRoles(holder);
+  const turningOff = switchSharing(server, true);
+  await waitFor("the switch to wait for the roles", async () => {
+    const { rowCount } = await server.pool.query(
+      `select from pg_locks join pg_database d on d.oid = database and d.datname = current_database()
+        where locktype = 'advisory' and objid = 8 and not granted`,
+    );
+    return rowCount === 1;
+  });
+  await holder.query("rollback");
+  assert.equal((await turningOff).statusCode, 200);
 });
 
 test("a workspace is not shared with who is just being removed from the organization, whoever comes first", async (t) => {

@@ -67,7 +67,14 @@ describe("the switch of an organization", () => {
     );
     const entry = { by: "admin", action: "write", type: "organization", target: "default" };
     assert.deepEqual(await newEntries(server), [
-      { ...entry, diff: { workspace_sharing_disabled: { old: false, new: true } } },
+      {
+        ...entry,
+        diff: { workspace_sharing_disabled: { old: false, new: true }, shared_workspaces: { old: 2, new: 0 } },
+      },
+    ]);
+    await switchSharing(server, false);
+    assert.deepEqual(await newEntries(server), [
+      { ...entry, diff: { workspace_sharing_disabled: { old: true, new: false } } },
     ]);
   });
 

@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { MEMBER_ROLE } from "../../src/rbac/system-roles.ts";
-import {
-  assertRight,
-  editRole,
-  expected,
-  givenPasses,
-  givenWorld,
-  insertOrganization,
-  permission,
-  rolesOf,
-} from "./support.ts";
+import { assertRight, editRole, expected, givenPasses, insertOrganization, permission, rolesOf } from "./support.ts";
 
 const NO_PERMISSION = "something that is not a permission";
 
@@ -32,9 +23,8 @@ const EDITS: readonly (readonly [what: string, entry: unknown, word: string])[] 
 ];
 
 it("what is written into a role by hand goes with the next pass", async (t) => {
-  const world = await givenWorld(t);
+  const { world, pass, idlePass, given } = await givenPasses(t);
   const { pool } = world;
-  const { pass, idlePass, given } = await givenPasses(world);
   const id = await given("edited");
   for (const [what, entry, word] of EDITS) {
     await t.test(`${what}, and the log says what it was`, async () => {
@@ -107,9 +97,8 @@ it("what is written into a role by hand goes with the next pass", async (t) => {
 });
 
 it("the log says in one line of each role what became of it, and of very many only how many", async (t) => {
-  const world = await givenWorld(t);
+  const { world, pass } = await givenPasses(t);
   const { pool } = world;
-  const { pass } = await givenPasses(world);
   const id = await insertOrganization(pool, "new");
   const { org, member } = expected();
   const { lines } = await pass();

@@ -60,7 +60,7 @@ it("REC-17: a pass waits for the lock as long as somebody has it, says who that 
   const { lines, pool } = world;
   const id = await insertOrganization(pool, "waiting");
   const lock = await holdLock(world);
-  const pass = reconcileSystemRoles(world, undefined, { lockMs: 20, tellMs: 100 });
+  const pass = reconcileSystemRoles(world, { waits: { lockMs: 20, tellMs: 100 } });
   await waitFor("the log to say twice who has the lock", () => lines.length >= 2);
   const [first, second] = lines;
   assert.match(String(first?.["msg"]), /^waited 0\.1 s for the lock on the organization roles, held by process /);
@@ -83,7 +83,7 @@ it("a pass that is no longer wanted gives up waiting for the lock, and leaves it
   await insertOrganization(world.pool, "waiting");
   const lock = await holdLock(world);
   const stop = new AbortController();
-  const pass = reconcileSystemRoles(world, stop.signal, { lockMs: 20 });
+  const pass = reconcileSystemRoles(world, { signal: stop.signal, waits: { lockMs: 20 } });
   await waitFor("the pass to wait", () => isWaiting(world));
   const reason = new Error("no longer wanted");
   stop.abort(reason);
@@ -91,7 +91,7 @@ it("a pass that is no longer wanted gives up waiting for the lock, and leaves it
   assert.equal(await isWaiting(world), false);
   assert.deepEqual((await world.pool.query("select current_setting('lock_timeout') as it")).rows, [{ it: "0" }]);
   await lock.release();
-  await assert.rejects(reconcileSystemRoles(world, AbortSignal.abort(reason)), reason);
+  await assert.rejects(reconcileSystemRoles(world, { signal: AbortSignal.abort(reason) }), reason);
   assert.equal((await reconcileSystemRoles(world)).length, 1);
 });
 
@@ -116,11 +116,11 @@ it("a role whose row somebody keeps locked is named soon, and nothing is written
   await somebody.query("begin");
   await somebody.query("select from custom_roles where organization_id = $1 for update", [locked]);
   const message = `the system role organization-member of organization locked (${locked}) cannot be written: canceling statement due to lock timeout`;
-  await assert.rejects(reconcileSystemRoles(world, undefined, { rowMs: 100 }), { message });
+  await assert.rejects(reconcileSystemRoles(world, { waits: { rowMs: 100 } }), { message });
   assert.deepEqual((await rolesOf(pool, free))[0]?.org_permissions, []);
   await somebody.query("rollback");
   somebody.release();
-  assert.equal((await reconcileSystemRoles(world, undefined, { rowMs: 100 })).length, 2);
+  assert.equal((await reconcileSystemRoles(world, { waits: { rowMs: 100 } })).length, 2);
 });
 
 it("who edits a role while a pass wants to write it does not stop the pass, whose word is the last", async (t) => {

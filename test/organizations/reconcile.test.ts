@@ -18,9 +18,8 @@ import {
 } from "./support.ts";
 
 it("the role of all members becomes what the code says, and is written only where it is not", async (t) => {
-  const world = await givenWorld(t);
+  const { world, pass, idlePass, given } = await givenPasses(t);
   const { pool } = world;
-  const { pass, idlePass, given } = await givenPasses(world);
   const { org, member } = expected();
 
   await t.test("REC-01: an empty role is filled by one write, and stays the system role that it was", async () => {
@@ -234,10 +233,9 @@ it("when the role of one organization among many cannot be written, none is, and
 });
 
 it("permissions that are right in the other list, or with the other setting, are not taken for right", async (t) => {
-  const world = await givenWorld(t);
+  const { world, pass, given } = await givenPasses(t);
   const { pool } = world;
   const { org, member } = expected();
-  const { pass, given } = await givenPasses(world);
   const [swapped, denied] = [await given("swapped"), await given("denied")];
   await editRole(pool, swapped, { org_permissions: member, member_permissions: org });
   await editRole(pool, denied, { org_permissions: expected(true).org });

@@ -118,8 +118,9 @@ export async function assertRight({ pool }: Pick<World, "pool">, organizationId:
   return role;
 }
 
-/** Starts to watch passes over all organizations. */
-export async function givenPasses(world: World) {
+/** A world in which passes over all organizations are watched. */
+export async function givenPasses(t: TestContext) {
+  const world = await givenWorld(t);
   const { pool, lines } = world;
   const readWrites = await recordWrites(pool);
   /** Runs one pass; says how often each organization's role was written, what changed and what was logged. */
@@ -141,5 +142,5 @@ export async function givenPasses(world: World) {
     if (Object.keys(edit).length > 0) await editRole(pool, id, edit);
     return id;
   }
-  return { pass, idlePass, given };
+  return { world, pass, idlePass, given };
 }

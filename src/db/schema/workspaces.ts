@@ -92,6 +92,10 @@ export const workspaces = pgTable(
       "workspaces_prebuilds_not_shared",
       sql`(${t.userAcl} = '{}' and ${t.groupAcl} = '{}') or ${t.ownerId} <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'`,
     ),
+    check(
+      "workspaces_access_lists",
+      sql`jsonb_typeof(${t.userAcl}) = 'object' and jsonb_typeof(${t.groupAcl}) = 'object'`,
+    ),
     check("workspaces_automatic_updates_known", sql`${t.automaticUpdates} in ('always', 'never')`),
   ],
 );
