@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 /** What the operating system is told to run. */
 export const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
+/** All that a command finds in its environment besides what a test gives it. */
+const INHERITED = { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] };
+
 /** How a command ended. */
 export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -20,7 +23,7 @@ export async function prebuildd(
   given: { readonly env?: Record<string, string>; readonly stdin?: string } = {},
 ): Promise<Outcome> {
   const cwd = await temporaryDirectory(t);
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { PATH: process.env["PATH"], ...given.env } });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...INHERITED, ...given.env } });
   child.stdin.end(given.stdin ?? "");
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { code: child.exitCode, stdout, stderr };
@@ -36,7 +39,7 @@ export type Running = {
 
 /** Starts the real command line, which is killed at the end of the test, with nothing in its environment but `env`. */
 export function startPrebuildd(t: TestContext, args: readonly string[], env: Record<string, string>): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env["PATH"], ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...INHERITED, ...env } });
   t.after(() => child.kill("SIGKILL"));
   let stdout = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -50,7 +53,7 @@ export function startPrebuildd(t: TestContext, args: readonly string[], env: Rec
 
 /** Runs the command line through a shell's pipe into a reader that stops early; the outcome is the command's. */
 export async function prebuilddIntoClosedPipe(args: readonly string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env["PATH"] } });
+  const child = spawn(process.execPath, [MAIN, ...args], { env: INHERITED });
   child.stdout.destroy();
   const [stderr] = await Promise.all([text(child.stderr), once(child, "close")]);
   return { code: child.exitCode, stdout: "", stderr };

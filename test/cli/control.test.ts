@@ -81,7 +81,7 @@ describe("presets", () => {
     assert.deepEqual([preview.timezone, preview.base, preview.changes.length], ["Asia/Tokyo", 2, 14]);
     assert.match(
       await print(api, "status"),
-      /^default\/box: small: scheduled to \d+ until \S+Z, then \d+; next: create 10 \(below_target\)$/m,
+      /^default\/box: small: scheduled to (\d+) until \S+Z, then \d+; next: create \1 \(below_target\)$/m,
     );
   });
 

@@ -13,7 +13,7 @@ import { createBuildQueue } from "../../src/provisioner/queue.ts";
 import { createUser, ensureAdmin } from "../../src/users/store.ts";
 import { createToken } from "../../src/users/tokens/create.ts";
 import { createWake } from "../../src/wake.ts";
-import { createTestDatabase } from "../support/database.ts";
+import { createDatabaseWithQueues } from "../support/database.ts";
 
 /** A user with a token that works. */
 export type TestUser = { readonly id: string; readonly username: string; readonly token: string };
@@ -57,10 +57,9 @@ export async function startTestServer(
     ...options
   }: { readonly routes?: readonly RegisterRoutes[]; readonly workspaceSharingDisabled?: boolean } = {},
 ): Promise<TestServer> {
-  // Registered before the database's own hook, because hooks run in order: what uses the database closes before it.
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
-  const { pool } = await createTestDatabase(t);
+  const { pool } = await createDatabaseWithQueues(t);
   const logged: Record<string, unknown>[] = [];
   const log = createLogger("trace", { write: (line) => void logged.push(JSON.parse(line)) });
   let skewMs = 0;

@@ -44,6 +44,7 @@ export async function startProcess(
     env: {
       PATH: process.env["PATH"] ?? "",
       HOME: process.env["HOME"] ?? "",
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       PREBUILDD_LISTEN: "127.0.0.1:0",
       PREBUILDD_DATA_DIR: dataDir,
       ...given.env,

@@ -12,7 +12,7 @@ import { createBuildQueue } from "../../src/provisioner/queue.ts";
 import { startWorker, type Worker, type WorkerOptions } from "../../src/provisioner/worker.ts";
 import { createUser } from "../../src/users/store.ts";
 import { createWake } from "../../src/wake.ts";
-import { createTestDatabase } from "./database.ts";
+import { createDatabaseWithQueues } from "./database.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const silent = createLogger("silent", process.stderr);
@@ -22,7 +22,7 @@ export async function givenContext(
   t: TestContext,
   given: { clock?: Clock; poolSettings?: Partial<PoolSettings> } = {},
 ): Promise<Context & { url: string }> {
-  const { url, pool } = await createTestDatabase(t);
+  const { url, pool } = await createDatabaseWithQueues(t);
   const queue = createBuildQueue(pool, silent);
   await queue.start();
   t.after(() => queue[Symbol.asyncDispose]());

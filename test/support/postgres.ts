@@ -3,16 +3,20 @@ import { chmod, mkdtemp, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { openPool } from "../../src/db/connection.ts";
 import { isAlive, readOwner } from "../../src/db/embedded/owner.ts";
 import { removeStaleSocketDirectory } from "../../src/db/embedded/places.ts";
 import { startEmbeddedPostgres } from "../../src/db/embedded/server.ts";
 import { migrateUp } from "../../src/db/migrate.ts";
 import { createLogger, logDestination } from "../../src/log.ts";
+import { createBuildQueue } from "../../src/provisioner/queue.ts";
 
-/** A PostgreSQL server for one run of the tests, with a migrated database that tests clone. */
+/** A PostgreSQL server for one run of the tests, with migrated databases that tests clone. */
 export type TestServer = {
   readonly adminUrl: string;
   readonly template: string;
+  /** The same with the queues that a daemon makes at its first start. */
+  readonly templateWithQueues: string;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -33,11 +37,25 @@ export async function startTestServer(existingUrl: string | undefined): Promise<
   await using started = new AsyncDisposableStack();
   const adminUrl = existingUrl ?? (await startOwnServer(started));
   const template = `prebuildd_template_${randomBytes(4).toString("hex")}`;
-  await runStatement(adminUrl, `create database ${template}`);
-  started.defer(() => runStatement(adminUrl, `drop database if exists ${template} with (force)`));
-  await migrateUp(withDatabase(adminUrl, template));
+  const templateWithQueues = `${template}_queues`;
+  const create = async (name: string, from: string) => {
+    await runStatement(adminUrl, `create database ${name} template ${from}`);
+    started.defer(() => runStatement(adminUrl, `drop database if exists ${name} with (force)`));
+    return withDatabase(adminUrl, name);
+  };
+  await migrateUp(await create(template, "template1"));
+  await makeQueues(await create(templateWithQueues, template));
   const stack = started.move();
-  return { adminUrl, template, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { adminUrl, template, templateWithQueues, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+async function makeQueues(url: string): Promise<void> {
+  const log = createLogger("silent", process.stderr);
+  const pool = openPool(url, log);
+  const queue = createBuildQueue(pool, log);
+  await queue.start();
+  await queue[Symbol.asyncDispose]();
+  await pool.end();
 }
 
 /** The same server's URL with another database in it. */
@@ -60,14 +78,18 @@ export async function runStatement(url: string, statement: string): Promise<void
 }
 
 async function startOwnServer(started: AsyncDisposableStack): Promise<string> {
-  const parent = await fastDirectory();
-  await removeAbandoned(parent);
-  const dataDir = await mkdtemp(join(parent, `${DIRECTORY_PREFIX}${process.pid}-`));
+  await removeAbandoned(await fastDirectory());
+  const dataDir = await directoryOfRun();
   started.defer(() => rm(dataDir, { recursive: true, force: true }));
   await chmod(dataDir, 0o755); // as root, the server's own user must be able to enter it
   const log = createLogger("warn", logDestination(process.stderr));
   const server = started.use(await startEmbeddedPostgres({ dataDir, log, settings: FAST_SETTINGS }));
   return withDatabase(server.url, "postgres");
+}
+
+/** A new directory of this run's; if the run is killed, the next one removes it. */
+export async function directoryOfRun(): Promise<string> {
+  return mkdtemp(join(await fastDirectory(), `${DIRECTORY_PREFIX}${process.pid}-`));
 }
 
 /** Where tests keep databases: they are hundreds of small files, which memory copies ten times as fast as a disk. */
