@@ -126,12 +126,7 @@ it("where the role of all members is empty, or not there, a member can do nothin
   const reading = [
     ...[ORGANIZATION, `${ORGANIZATION}/members`, member, `${ORGANIZATION}/members/roles`, `${ORGANIZATION}/groups`],
     ...[`${ORGANIZATION}/templates`, `${ORGANIZATION}/settings/workspace-sharing`, "/api/v2/organizations"],
-    ...[
-      "/api/v2/workspaces",
-      `/api/v2/workspaces/${id}`,
-      `/api/v2/users/me/workspace/dev`,
-      "/api/v2/prebuilds/settings",
-    ],
+    ...[`/api/v2/workspaces/${id}`, `/api/v2/users/me/workspace/dev`, "/api/v2/prebuilds/settings"],
     ...[`/api/v2/workspacebuilds/${buildId}`, `/api/v2/workspacebuilds/${buildId}/logs`],
   ];
   const changing = [
@@ -163,6 +158,8 @@ it("where the role of all members is empty, or not there, a member can do nothin
         [],
         String(refused),
       );
+      const listed = await server.send("GET", "/api/v2/workspaces", { as: server.alice });
+      assert.deepEqual(listed.json(), { workspaces: [], count: 0 }, "only what is shared is listed");
       assert.equal(await get(server, "/api/v2/users/me"), 200, "what is nobody's but one's own stays");
       assert.equal(await get(server, `/api/v2/templates/${template.id}`), 200, "and so does what is shared");
       assert.deepEqual(
