@@ -29,7 +29,8 @@ export type DaemonProcess = {
 export async function temporaryDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "prebuildd-daemon-"));
   await chmod(directory, 0o755); // as root, the database server's own user must be able to enter it
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  // A daemon in it is killed by a later hook and may still be writing.
+  t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }));
   return directory;
 }
 
