@@ -3,6 +3,7 @@ import { benchClaim } from "./claim.ts";
 import { benchDecide } from "./decide.ts";
 import type { Bench } from "./environment.ts";
 import { benchFill } from "./fill.ts";
+import { benchLifecycle } from "./lifecycle.ts";
 import { benchPass } from "./pass.ts";
 import { benchReaction } from "./reaction.ts";
 import type { Table } from "./report.ts";
@@ -39,6 +40,8 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
   access: (_, { quick }) => benchAccess(quick ? { rounds: 2, repetitions: 1 } : { rounds: 21, repetitions: 20 }),
   roles: (bench, { quick }) =>
     benchRoles(bench, quick ? { organizations: 20, rounds: 1 } : { organizations: 10_000, rounds: 5 }),
+  lifecycle: (bench, { quick }) =>
+    benchLifecycle(bench, quick ? { size: TINY, due: 10, rounds: 2 } : { size: LARGE, due: 100, rounds: 21 }),
   claim: (bench, { quick }) =>
     benchClaim(bench, {
       size: quick ? SMALL : LARGE,

@@ -34,7 +34,7 @@ const BUILD = `insert into workspace_builds (id, created_at, updated_at, workspa
   transition, initiator_id, job_id, template_version_preset_id)`;
 const WORKSPACES = `insert into workspaces (id, created_at, updated_at, owner_id, organization_id, template_id, name,
   latest_build_id, latest_build_number, latest_transition, latest_job_status, latest_template_version_id, agents_ready,
-  preset_id, created_as_prebuild, prebuild_outcome)`;
+  preset_id, created_as_prebuild, prebuild_outcome, lifecycle_build_id)`;
 
 /** The statements that make a world, in order; they read its sizes from the session's settings `bench.*`. */
 export const WORLD: readonly string[] = [
@@ -68,7 +68,7 @@ export const WORLD: readonly string[] = [
   `${WORKSPACES}
    select ${id("workspace", "'pool'", "n")}, at, at, ${SYSTEM}, ${ORGANIZATION}, ${id("template", templateOf("p"))},
      'prebuild-' || n, ${id("build", "'pool'", "n", "1")}, 1, 'start', 'succeeded', ${id("version", templateOf("p"))}, true,
-     ${id("preset", "p")}, true, 'succeeded'
+     ${id("preset", "p")}, true, 'succeeded', null
    from ${members}, lateral (select ${MEMBER_TIME} + interval '1 microsecond' * n as at) made`,
   `${JOBS} ${job("pool", ["n", "1"], "now()", SYSTEM, "create")} from ${members}`,
   `${BUILD}
@@ -80,7 +80,7 @@ export const WORLD: readonly string[] = [
    select ${id("workspace", "'own'", "n")}, ${ORDINARY_TIME}, ${ORDINARY_TIME}, ${id("user", "u")}, ${ORGANIZATION},
      ${id("template", templateOf("p"))}, 'own-' || n, ${id("build", "'own'", "n", `${BUILDS}`)}, ${BUILDS}, 'start',
      'succeeded', ${id("version", templateOf("p"))}, true, ${id("preset", "p")}, ${WAS_CLAIMED},
-     case when ${WAS_CLAIMED} then 'succeeded' end
+     case when ${WAS_CLAIMED} then 'succeeded' end, ${id("build", "'own'", "n", `${BUILDS}`)}
    from ${ordinary}`,
   `${JOBS} ${job("own", ["n", "b"], ORDINARY_TIME, id("user", "u"), "none")} from ${builds}`,
   `${BUILD}

@@ -71,7 +71,8 @@ export async function restoreWorld({ pool }: Pick<Context, "pool">): Promise<voi
          last_used_at = o.last_used_at, autostart_schedule = o.autostart_schedule, next_start_at = o.next_start_at,
          ttl = o.ttl, automatic_updates = o.automatic_updates, latest_build_id = o.latest_build_id,
          latest_build_number = o.latest_build_number, latest_transition = o.latest_transition,
-         latest_job_status = o.latest_job_status, agents_ready = o.agents_ready
+         latest_job_status = o.latest_job_status, agents_ready = o.agents_ready,
+         lifecycle_build_id = o.lifecycle_build_id, latest_deadline = o.latest_deadline
        from undone u join bench.prebuilds o on o.id = u.id where w.id = u.id`,
     );
     await client.query("delete from pgboss.job");

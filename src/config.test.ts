@@ -1,25 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseDuration, readConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
 import { UsageError } from "./errors.ts";
-
-describe("a duration", () => {
-  const cases: readonly [string, number | undefined][] = [
-    ["90s", 90_000],
-    ["5m", 300_000],
-    ["1h30m", 5_400_000],
-    ["250ms", 250],
-    ["2d", 172_800_000],
-    ["0", 0],
-    ["", undefined],
-    ["5", undefined],
-    ["-5m", undefined],
-    ["1.5h", undefined],
-    ["5 m", undefined],
-    ["99999999999999999d", undefined],
-  ];
-  for (const [text, ms] of cases) it(`"${text}" is ${ms ?? "none"}`, () => assert.equal(parseDuration(text), ms));
-});
 
 describe("the configuration", () => {
   it("has a value for everything when nothing is set, and an empty value counts as not set", () => {

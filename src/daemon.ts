@@ -14,6 +14,7 @@ import { migrateUp } from "./db/migrate.ts";
 import { createHealth } from "./health.ts";
 import { assertPortFree, listenOn } from "./http/listen.ts";
 import { buildMetricsServer, buildServer } from "./http/server.ts";
+import { createExecutor } from "./lifecycle/executor.ts";
 import { provideLocalAccess } from "./local-access.ts";
 import type { Logger } from "./log.ts";
 import { type Loop, startLoop } from "./loop.ts";
@@ -62,6 +63,8 @@ const REAP_MS = 60_000;
 const ROLES_MS = 60_000;
 /** The least time between two looks at them, so that many organizations inserted one by one are a few looks. */
 const ROLES_SPACING_MS = { least: 25, most: 200 };
+/** How often the rules of the lifecycle are applied: they know minutes, so at the beginning of each. */
+const LIFECYCLE_MS = 60_000;
 /** How long a request may be repeated with its idempotency key. */
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
@@ -178,6 +181,15 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     await forgetRequests(pool, new Date(context.clock.now().getTime() - REQUESTS_KEPT_MS));
   };
 
+  const executor = createExecutor(context);
+  async function applyLifecycle(signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    const result = await executor.tick(signal);
+    metrics.lifecycle.observeTick((performance.now() - startedAt) / 1_000, result);
+  }
+  const untilNextMinuteMs = () => LIFECYCLE_MS - (context.clock.now().getTime() % LIFECYCLE_MS);
+
+  let lifecycle: Loop | undefined;
   let dueAt: Date | undefined;
   async function pass(signal: AbortSignal): Promise<void> {
     dueAt = undefined; // a pass that fails is not due again before its interval
@@ -213,15 +225,26 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
         roles = loops.use(
           startLoop({ name: rolesLoop, intervalMs: ROLES_MS, spacingMs: ROLES_SPACING_MS, log, work: keepRoles }),
         );
+        lifecycle = loops.use(
+          startLoop({
+            name: "applying the rules of the lifecycle",
+            intervalMs: LIFECYCLE_MS,
+            log,
+            work: applyLifecycle,
+            dueInMs: untilNextMinuteMs,
+          }),
+        );
         if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
         passes = undefined;
         roles = undefined;
+        lifecycle = undefined;
       },
     }),
   );
   metrics.observeProcess({ isLeader: () => leadership.isLeader, runningBuilds: () => worker.running });
   const stallMs = Math.max(3 * config.reconciliationIntervalMs, SHORTEST_STALL_MS);
   health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
+  health.restartWhenIdle("the rules of the lifecycle", () => lifecycle?.idleMs() ?? 0, 3 * LIFECYCLE_MS);
   health.restartWhenIdle("looking for work", worker.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
   health.unreadyWhenIdle("the database does not answer", leadership.idleMs, UNREADY_MS);
 

@@ -1,10 +1,12 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import packageJson from "../package.json" with { type: "json" };
 import type { Context } from "./context.ts";
+import { createLifecycleMetrics, type LifecycleMetrics } from "./lifecycle/metrics.ts";
 import { createPoolMetrics, type PoolMetrics } from "./prebuilds/metrics.ts";
 
 export type Metrics = {
   readonly pools: PoolMetrics;
+  readonly lifecycle: LifecycleMetrics;
   /** All metrics as Prometheus reads them; never touches the database. */
   text(): Promise<{ contentType: string; body: string }>;
   /** Reports at each scrape whether this replica leads and how its connections are used. */
@@ -34,8 +36,10 @@ export function createMetrics(context: Pick<Context, "pool" | "clock" | "poolSet
     },
   });
   const pools = createPoolMetrics(registry, context);
+  const lifecycle = createLifecycleMetrics(registry);
   return {
     pools,
+    lifecycle,
     text: async () => ({
       contentType: registry.contentType,
       body: `${await pools.text()}\n${await registry.metrics()}`,

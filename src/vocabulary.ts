@@ -1,6 +1,9 @@
 /** What a build does with its workspace. */
 export type Transition = "start" | "stop" | "delete";
 
+/** Why there is a build: somebody asked for it, or a rule of the lifecycle did. */
+export type BuildReason = "initiator" | "autostop" | "autostart" | "dormancy" | "autodelete";
+
 /** How far a provisioner job is; derived from its times and its error, never stored by hand. */
 export type JobStatus = "pending" | "running" | "succeeded" | "failed" | "canceling" | "canceled";
 

@@ -10,6 +10,7 @@ const program = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
 const TITLES = [
   "A pass with nothing to do",
   "Deciding for",
+  "The rules of the lifecycle at",
   "Claims at",
   "Claim to refill at",
   "Metrics at",

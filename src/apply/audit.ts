@@ -1,5 +1,6 @@
 import { type AuditAction, type AuditEntry, difference } from "../audit/entry.ts";
 import { poolName } from "../prebuilds/name.ts";
+import { lifecycleView } from "../templates/lifecycle-settings.ts";
 import type { Writes } from "./changes.ts";
 import type { ApplyPlan } from "./plan.ts";
 import type {
@@ -90,7 +91,7 @@ function describeTemplate(row: TemplateRow): Described {
     icon: row.icon,
     provisioner: row.provisioner,
     deprecation_message: row.deprecated,
-    default_ttl_ms: row.defaultTtlSeconds * 1_000,
+    ...lifecycleView(row.lifecycle),
     active_version_id: row.activeVersionId,
   };
   return { type: "template", id: row.id, target: row.name, organizationId: row.organizationId, fields };

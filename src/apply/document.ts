@@ -3,6 +3,7 @@ import { SITE_ROLES } from "../rbac/roles.ts";
 import { RESERVED_USERNAMES } from "../users/fields.ts";
 import { findDuplicates } from "./duplicates.ts";
 import { cron, email, instances, label, listOf, rule, seconds, slug, text, timezone } from "./fields.ts";
+import { givenProblem, lifecycleFields } from "./lifecycle-fields.ts";
 import { findOverlaps } from "./overlaps.ts";
 import { declarations, presetParameters } from "./parameter-fields.ts";
 import { findPresetProblems } from "./preset-parameters.ts";
@@ -46,19 +47,24 @@ const preset = z.strictObject({
 });
 
 const template = <S extends z.ZodType>(source: S) =>
-  z.strictObject({
-    name: slug(),
-    organization: slug().default("default"),
-    provisioner: z.enum(["command", "terraform"]),
-    source,
-    display_name: text(64).default(""),
-    description: text(2_048).default(""),
-    icon: text(256).default(""),
-    default_ttl: seconds(0, 30).default(0),
-    deprecated: text(1_024).default(""),
-    parameters: declarations,
-    presets: listOf(preset).default([]),
-  });
+  z
+    .strictObject({
+      name: slug(),
+      organization: slug().default("default"),
+      provisioner: z.enum(["command", "terraform"]),
+      source,
+      display_name: text(64).default(""),
+      description: text(2_048).default(""),
+      icon: text(256).default(""),
+      deprecated: text(1_024).default(""),
+      ...lifecycleFields,
+      parameters: declarations,
+      presets: listOf(preset).default([]),
+    })
+    .superRefine((given, context) => {
+      const message = givenProblem(given);
+      if (message !== undefined) context.addIssue({ code: "custom", path: ["max_ttl"], message });
+    });
 
 const documentWith = <S extends z.ZodType>(source: S) =>
   z.strictObject({

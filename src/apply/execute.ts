@@ -1,13 +1,17 @@
 import { randomUUID } from "node:crypto";
+import type pg from "pg";
 import { z } from "zod";
 import type { Actor } from "../audit/entry.ts";
 import { insertAuditEntries } from "../audit/store.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { databaseErrorOf, ProblemError } from "../errors.ts";
+import { recomputeLifecycle } from "../lifecycle/recompute-store.ts";
+import { logRecomputed, type Recomputed } from "../lifecycle/recomputed.ts";
 import { auditEntriesOf } from "./audit.ts";
 import type { ApplyDocument } from "./document.ts";
 import { planApply } from "./plan.ts";
+import type { State, TemplateRow } from "./state.ts";
 import {
   hasActiveOwner,
   lockApply,
@@ -74,14 +78,31 @@ export async function applyDocument(
     await writeDeclarations(client, planned.declarations);
     await writePresets(client, planned, now);
     await finishTemplates(client, planned.templates, now);
+    const recomputed = await recomputeWorkspaces(client, state, planned.templates.update, now);
     await insertAuditEntries(client, actor, auditEntriesOf(state, planned), now);
-    return planned;
+    return { ...planned, recomputed };
   }).catch((error: unknown) => {
     throw conflictOf(error) ?? error;
   });
   const changed = plan.objects.some(({ change }) => change !== "unchanged");
   if (changed) context.wake.pools();
+  for (const { name, counts } of plan.recomputed) logRecomputed(context.log, name, counts);
   return { changed, objects: plan.objects.map((object) => ({ ...object, settings: [...object.settings] })) };
+}
+
+/** Makes the workspaces of templates follow what has changed about these. */
+async function recomputeWorkspaces(
+  client: pg.PoolClient,
+  { templates }: State,
+  changed: readonly TemplateRow[],
+  now: Date,
+): Promise<{ name: string; counts: Recomputed }[]> {
+  const recomputed = [];
+  for (const { id: templateId, name, lifecycle: after } of changed) {
+    const before = templates.find(({ id }) => id === templateId)?.lifecycle ?? after;
+    recomputed.push({ name, counts: await recomputeLifecycle(client, { templateId, before, after, now }) });
+  }
+  return recomputed;
 }
 
 const noOwnerLeft = () =>

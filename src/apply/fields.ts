@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseDuration } from "../config.ts";
+import { parseDuration } from "../duration.ts";
 import { parseCronRange } from "../prebuilds/cron-range.ts";
 import { isTimezone } from "../prebuilds/local-time.ts";
 import { MAX_INSTANCES } from "../prebuilds/schedule.ts";
@@ -66,6 +66,16 @@ export const seconds = (least: 0 | 1, maxDays: number) =>
     (value) => {
       const given = secondsOf(value);
       return Number.isInteger(given) && given >= least && given <= maxDays * 86_400;
+    },
+  ).transform(secondsOf);
+
+/** Whole seconds from a minute on, or 0, which means never. */
+export const secondsOrNever = (maxDays: number) =>
+  rule<number | string>(
+    `must be 0 (never), or a duration such as 5m or 1h30m or a whole number of seconds, from 1 minute to ${maxDays} days`,
+    (value) => {
+      const given = secondsOf(value);
+      return given === 0 || (Number.isInteger(given) && given >= 60 && given <= maxDays * 86_400);
     },
   ).transform(secondsOf);
 

@@ -1,3 +1,4 @@
+import type { TemplateLifecycle } from "../lifecycle/facts.ts";
 import type { DescribedParameter } from "../templates/parameters.ts";
 
 /** The rows that an apply reads and writes, with the names of the columns in camel case. */
@@ -33,7 +34,7 @@ export type TemplateRow = {
   readonly icon: string;
   readonly provisioner: "command" | "terraform";
   readonly deprecated: string;
-  readonly defaultTtlSeconds: number;
+  readonly lifecycle: TemplateLifecycle;
   readonly activeVersionId: string | null;
 };
 

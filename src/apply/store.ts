@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { filledRoles, insertFilledRoles } from "../organizations/system-role-store.ts";
+import { LIFECYCLE } from "../templates/lifecycle-store.ts";
 import type { Writes } from "./changes.ts";
 import type { ApplyDocument } from "./document.ts";
 import type { MemberRow, OrganizationRow, ParameterRow, PresetRow, State, UserRow, VersionRow } from "./state.ts";
@@ -46,9 +47,8 @@ export async function readState(
   );
   const { rows: templates } = await client.query<State["templates"][number]>(
     `select id, organization_id as "organizationId", name, display_name as "displayName", description, icon,
-       provisioner, deprecated, (default_ttl / 1000000000)::float8 as "defaultTtlSeconds",
-       active_version_id as "activeVersionId"
-     from templates where not deleted and organization_id = any($1) and lower(name) = any($2)`,
+       provisioner, deprecated, ${LIFECYCLE} as lifecycle, active_version_id as "activeVersionId"
+     from templates t where not deleted and organization_id = any($1) and lower(name) = any($2)`,
     [organizations.map(({ id }) => id), lower(document.templates.map(({ name }) => name))],
   );
   const { rows: versions } = await client.query<State["versions"][number]>(

@@ -1,4 +1,6 @@
 import type { Validation } from "../errors.ts";
+import type { TemplateLifecycle } from "../lifecycle/facts.ts";
+import { NEW_TEMPLATE_LIFECYCLE } from "../templates/lifecycle-settings.ts";
 import {
   type AppliedObject,
   changedSettings,
@@ -8,6 +10,7 @@ import {
   type Writes,
 } from "./changes.ts";
 import type { ApplyDocument, ApplyPreset, ApplyTemplate } from "./document.ts";
+import { changedLifecycle, lifecycleProblem, wantedLifecycle } from "./lifecycle-fields.ts";
 import { describedParameter } from "./parameter-fields.ts";
 import type {
   DeclarationRow,
@@ -74,7 +77,14 @@ export function planTemplates(
       });
       continue;
     }
-    objects.push(...planTemplate({ given, current, organization, versionName, state, writes, newId: options.newId }));
+    const lifecycle = wantedLifecycle(given, current?.lifecycle ?? NEW_TEMPLATE_LIFECYCLE);
+    const contradiction = lifecycleProblem(lifecycle);
+    if (contradiction !== undefined) {
+      problems.push({ field: `templates[${index}].default_ttl`, detail: contradiction });
+      continue;
+    }
+    const planned = { given, current, lifecycle, organization, versionName, state, writes, newId: options.newId };
+    objects.push(...planTemplate(planned));
   }
   return { writes, objects, problems };
 }
@@ -82,13 +92,14 @@ export function planTemplates(
 function planTemplate(input: {
   given: ApplyTemplate;
   current: TemplateRow | undefined;
+  lifecycle: TemplateLifecycle;
   organization: OrganizationRow;
   versionName: string;
   state: State;
   writes: Planned;
   newId: () => string;
 }): AppliedObject[] {
-  const { given, current, organization, versionName, state, writes, newId } = input;
+  const { given, current, lifecycle, organization, versionName, state, writes, newId } = input;
   const templateId = current?.id ?? newId();
   const title = `${organization.name}/${current?.name ?? given.name}`;
 
@@ -110,7 +121,7 @@ function planTemplate(input: {
     icon: given.icon,
     provisioner: given.provisioner,
     deprecated: given.deprecated,
-    defaultTtlSeconds: given.default_ttl,
+    lifecycle,
     activeVersionId: versionId,
   };
   const settings = current === undefined ? [] : templateSettings(current, wanted);
@@ -135,14 +146,16 @@ function planTemplate(input: {
 }
 
 function templateSettings(current: TemplateRow, wanted: TemplateRow): string[] {
-  return changedSettings([
-    ["display_name", current.displayName, wanted.displayName],
-    ["description", current.description, wanted.description],
-    ["icon", current.icon, wanted.icon],
-    ["deprecated", current.deprecated, wanted.deprecated],
-    ["default_ttl", current.defaultTtlSeconds, wanted.defaultTtlSeconds],
-    ["active_version", current.activeVersionId, wanted.activeVersionId],
-  ]);
+  return [
+    ...changedSettings([
+      ["display_name", current.displayName, wanted.displayName],
+      ["description", current.description, wanted.description],
+      ["icon", current.icon, wanted.icon],
+      ["deprecated", current.deprecated, wanted.deprecated],
+    ]),
+    ...changedLifecycle(current.lifecycle, wanted.lifecycle),
+    ...changedSettings([["active_version", current.activeVersionId, wanted.activeVersionId]]),
+  ];
 }
 
 function planPreset(

@@ -1,11 +1,15 @@
 import type pg from "pg";
+import { LIFECYCLE_RECORD, SET_LIFECYCLE } from "../templates/lifecycle-store.ts";
 import type { Writes } from "./changes.ts";
 import type { DeclarationRow, TemplateRow } from "./state.ts";
 
 const ROWS = `json_to_recordset($1) as r (id uuid, "organizationId" uuid, name text, "displayName" text,
-  description text, icon text, provisioner text, deprecated text, "defaultTtlSeconds" bigint, "activeVersionId" uuid)`;
+  description text, icon text, provisioner text, deprecated text, lifecycle json, "activeVersionId" uuid)`;
 
-/** Inserts templates without their active version, which refers to them and so has to come after them. */
+/**
+ * Inserts templates without their active version, which refers to them and so has to come after them, and with the
+ * lifecycle that templates have by default.
+ */
 export async function insertTemplates(
   client: pg.PoolClient,
   templates: readonly TemplateRow[],
@@ -14,14 +18,17 @@ export async function insertTemplates(
   if (templates.length === 0) return;
   await client.query(
     `insert into templates (id, organization_id, name, display_name, description, icon, provisioner, deprecated,
-       default_ttl, created_by, created_at, updated_at)
+       created_by, created_at, updated_at)
      select r.id, r."organizationId", r.name, r."displayName", r.description, r.icon, r.provisioner, r.deprecated,
-       r."defaultTtlSeconds" * 1000000000, $2, $3, $3 from ${ROWS}`,
+       $2, $3, $3 from ${ROWS}`,
     [JSON.stringify(templates), write.by, write.now],
   );
 }
 
-/** Gives new templates their active version, which leaves the archive, and changed ones everything that can change. */
+/**
+ * Gives new templates their active version, which leaves the archive, and their lifecycle, and changed ones everything
+ * that can change.
+ */
 export async function finishTemplates(
   client: pg.PoolClient,
   { insert, update }: Writes<TemplateRow>,
@@ -36,8 +43,8 @@ export async function finishTemplates(
      )
      update templates t
      set display_name = r."displayName", description = r.description, icon = r.icon, deprecated = r.deprecated,
-       default_ttl = r."defaultTtlSeconds" * 1000000000, active_version_id = r."activeVersionId", updated_at = $2
-     from ${ROWS} where t.id = r.id`,
+       ${SET_LIFECYCLE}, active_version_id = r."activeVersionId", updated_at = $2
+     from ${ROWS} cross join json_to_record(r.lifecycle) as ${LIFECYCLE_RECORD} where t.id = r.id`,
     [JSON.stringify(templates), now],
   );
 }

@@ -35,6 +35,9 @@ export type Actor = {
 /** Who works with the command line on the machine of the daemon or on the database itself, without a token. */
 export const COMMAND_LINE: Actor = { userId: null, ip: null, userAgent: null, requestId: null };
 
+/** The daemon itself, when it applies the rules of the lifecycle. */
+export const LIFECYCLE: Actor = { ...COMMAND_LINE, userAgent: "prebuildd lifecycle" };
+
 /** One change of one object. */
 export type AuditEntry = {
   readonly action: AuditAction;

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { parseDuration } from "../config.ts";
+import { parseDuration } from "../duration.ts";
 import type { WorkspaceView } from "../workspaces/schema.ts";
 import { type Client, openClient } from "./client.ts";
 import { findPreset, findTemplate } from "./find.ts";

@@ -1,14 +1,14 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../config.ts";
-import { UsageError } from "../errors.ts";
+import type { Command } from "commander";
+import { durationText } from "../duration.ts";
+import { DAYS_OF_WEEK, type DayOfWeek } from "../lifecycle/days.ts";
 import type { Invalidated } from "../prebuilds/control-store.ts";
-import type { UpdateTemplate } from "../templates/schema.ts";
 import type { TemplateView } from "../templates/view.ts";
 import { openClient } from "./client.ts";
 import { findTemplate } from "./find.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { readAll } from "./pages.ts";
 import { formatTable } from "./table.ts";
+import { addTemplateEditCommand } from "./template-edit.ts";
 import { addTemplateVersionCommands } from "./template-versions.ts";
 import { instantText, oneLine } from "./words.ts";
 
@@ -20,7 +20,7 @@ type Answer = { readonly invalidated: readonly Invalidated[] };
 export function addTemplatesCommand(program: Command, io: Io): void {
   const templates = program.command("templates").description("show and change templates and their versions");
   addReading(templates, io);
-  addEditing(templates, io);
+  addTemplateEditCommand(templates, io);
   addTemplateVersionCommands(templates, io);
 
   templates
@@ -80,69 +80,6 @@ function addReading(templates: Command, io: Io): void {
     });
 }
 
-/** The options of `templates edit`, each with the field that it sets. */
-const EDITS = [
-  new Option("--name <name>", "what to call it from now on"),
-  new Option("--display-name <text>", "what to show instead of its name"),
-  new Option("--description <text>", "what it is for"),
-  new Option("--icon <path>", "a path or URL of a picture"),
-  new Option("--default-ttl <duration>", "after how long new workspaces stop, such as 8h; 0: never").argParser(ttl),
-  new Option("--allow-user-autostart <answer>", "whether people choose when theirs start").choices(["true", "false"]),
-  new Option("--allow-user-autostop <answer>", "whether people choose when theirs stop").choices(["true", "false"]),
-  new Option("--deprecation-message <text>", 'why nobody should use it any more; "" ends that'),
-];
-
-type Edits = {
-  readonly name?: string;
-  readonly displayName?: string;
-  readonly description?: string;
-  readonly icon?: string;
-  readonly defaultTtl?: number;
-  readonly allowUserAutostart?: "true" | "false";
-  readonly allowUserAutostop?: "true" | "false";
-  readonly deprecationMessage?: string;
-};
-
-function addEditing(templates: Command, io: Io): void {
-  const edit = templates
-    .command("edit")
-    .description("change a template; what is not given stays as it is")
-    .argument("<template>", "the template's name")
-    .option("--organization <organization>", "where the template is", "default");
-  for (const option of EDITS) edit.addOption(option);
-  edit.option("--json", "print the template as JSON").action(async (template: string, options: Options & Edits) => {
-    const change = JSON.stringify(changeOf(options));
-    if (change === "{}") {
-      throw new UsageError(`say what to change, with ${EDITS.map(({ long }) => long).join(", ")}`);
-    }
-    const client = await openClient(io);
-    const before = await findTemplate(client, { template, organization: options.organization });
-    const after = await client.send<TemplateView>("PATCH", `/templates/${before.id}`, change);
-    const changed = after.updated_at === before.updated_at ? "is that already" : "is changed";
-    if (options.json) printJson(io, after);
-    else printLines(io, [`template ${titleOf(after)} ${changed}`]);
-  });
-}
-
-function changeOf(edits: Edits): UpdateTemplate {
-  return {
-    name: edits.name,
-    display_name: edits.displayName,
-    description: edits.description,
-    icon: edits.icon,
-    default_ttl_ms: edits.defaultTtl,
-    allow_user_autostart: edits.allowUserAutostart && edits.allowUserAutostart === "true",
-    allow_user_autostop: edits.allowUserAutostop && edits.allowUserAutostop === "true",
-    deprecation_message: edits.deprecationMessage,
-  };
-}
-
-function ttl(given: string): number {
-  const ms = parseDuration(given);
-  if (ms !== undefined) return ms;
-  throw new InvalidArgumentError("It must be a duration such as 90s, 8h or 1h30m, or 0.");
-}
-
 function describeInvalidated(template: string, { invalidated }: Answer): string[] {
   if (invalidated.length === 0) return [`template ${template} has no presets, so nothing is invalidated`];
   return [
@@ -179,6 +116,14 @@ function describe(template: TemplateView): string[] {
     ["version", template.active_version_name],
     ["provisioner", template.provisioner],
     ["stops after", ttlText(template.default_ttl_ms)],
+    ["at most after", orNull(template.max_ttl_ms, (most) => most)],
+    ["must stop on", requiredStopText(template.autostop_requirement)],
+    ["when used", orNull(template.activity_bump_ms, (bump) => `have ${bump} left at least`)],
+    ["failed builds", orNull(template.failure_ttl_ms, (ttl) => `are stopped after ${ttl}`)],
+    ["dormant after", orNull(template.time_til_dormant_ms, (idle) => `${idle} without use`)],
+    ["deleted after", orNull(template.time_til_dormant_autodelete_ms, (dormant) => `being dormant for ${dormant}`)],
+    ["may start on", daysText(template.autostart_requirement.days_of_week)],
+    ["starts from", template.require_active_version ? "the active version only" : null],
     ["people choose", choices === "" ? "nothing" : `when theirs ${choices}`],
     ["deprecated", template.deprecation_message],
     ["created", `${instantText(template.created_at)} by ${template.created_by_name}`],
@@ -188,20 +133,18 @@ function describe(template: TemplateView): string[] {
 
 /** A time to live in words: `1h30m`, `never`. */
 function ttlText(ms: number): string {
-  if (ms === 0) return "never";
-  let rest = ms;
-  const parts = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1_000],
-    ["ms", 1],
-  ] as const;
-  return parts
-    .map(([unit, size]) => {
-      const count = Math.floor(rest / size);
-      rest -= count * size;
-      return count === 0 ? "" : `${count}${unit}`;
-    })
-    .join("");
+  return ms === 0 ? "never" : durationText(ms);
+}
+
+const orNull = (ms: number, text: (duration: string) => string) => (ms === 0 ? null : text(durationText(ms)));
+
+function daysText(days: readonly DayOfWeek[]): string {
+  return days.length === DAYS_OF_WEEK.length ? "every day" : days.join(", ") || "no day";
+}
+
+/** When workspaces must stop: `saturday, sunday of every 2nd week, in quiet hours`. */
+function requiredStopText({ days_of_week: days, weeks }: TemplateView["autostop_requirement"]): string | null {
+  if (days.length === 0) return null;
+  const suffix = ["st", "nd", "rd"][weeks - 1] ?? "th";
+  return `${daysText(days)}${weeks === 1 ? "" : ` of every ${weeks}${suffix} week`}, in quiet hours`;
 }

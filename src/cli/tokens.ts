@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { parseDuration } from "../config.ts";
+import { parseDuration } from "../duration.ts";
 import type { TokenView } from "../users/tokens/view.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";

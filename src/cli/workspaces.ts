@@ -7,6 +7,7 @@ import { wholeNumber } from "./whole-number.ts";
 import { addBuildCommands } from "./workspace-builds.ts";
 import { addLogsCommand } from "./workspace-logs.ts";
 import { findWorkspace, titleOf, WHICH_WORKSPACE } from "./workspace-reference.ts";
+import { addDormancyCommands, addScheduleCommands } from "./workspace-schedule.ts";
 import { addSharingCommands } from "./workspace-sharing.ts";
 
 const MAX_LISTED = 1_000;
@@ -15,11 +16,11 @@ const PAGE = 100;
 type Page = { readonly workspaces: readonly WorkspaceView[]; readonly count: number };
 type ListOptions = { readonly search?: string; readonly limit: number; readonly json?: boolean };
 
-/** Adds `workspaces list|show|start|stop|delete|cancel|builds|logs|acl|share|unshare`. */
+/** Adds `workspaces list|show|start|stop|delete|cancel|builds|logs|acl|share|unshare|schedule|dormant|activate`. */
 export function addWorkspacesCommand(program: Command, io: Io): void {
   const workspaces = program
     .command("workspaces")
-    .description("list and show workspaces, start, stop, delete and share them");
+    .description("list and show workspaces, start, stop, delete and share them, and say when they start and stop");
 
   workspaces
     .command("list")
@@ -54,6 +55,8 @@ export function addWorkspacesCommand(program: Command, io: Io): void {
   addBuildCommands(workspaces, io);
   addLogsCommand(workspaces, io);
   addSharingCommands(workspaces, io);
+  addScheduleCommands(workspaces, io);
+  addDormancyCommands(workspaces, io);
 }
 
 /** Asks page by page until there is no more, or enough. */
@@ -97,6 +100,7 @@ function describe(workspace: WorkspaceView): string[] {
     ["created", workspace.created_at],
     ["last used", workspace.last_used_at],
     ["stops at", build?.deadline],
+    ["dormant", workspace.dormant_at],
   ];
   return lines.flatMap(([name, value]) => (value ? [`${`${name}:`.padEnd(11)} ${value}`] : []));
 }

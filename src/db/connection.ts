@@ -9,7 +9,11 @@ export const BEGIN = {
   readWrite: "begin",
   /** For what a person waits for: gives up with SQLSTATE 55P03 when somebody else holds a lock for longer. */
   impatient: "begin; set local lock_timeout = '3s'",
-  snapshot: "begin isolation level repeatable read read only",
+  /**
+   * For reading what belongs together. Such queries look expensive to the planner and are not, so compiling them first,
+   * as servers with JIT would, takes longer than running them.
+   */
+  snapshot: "begin isolation level repeatable read read only; set local jit = off",
 } as const;
 
 /** The names of statements that are prepared; there are as many as such statements in the program. */

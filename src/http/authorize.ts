@@ -1,6 +1,7 @@
 import type { FastifyRequest, RouteOptions } from "fastify";
 import { ProblemError } from "../errors.ts";
 import { can, type Resource, type Subject } from "../rbac/decide.ts";
+import { DORMANT_ACTIONS } from "../rbac/organization-member.ts";
 import type { Action, ResourceType } from "../rbac/policy.ts";
 import { type Visibility, visibleTo } from "../rbac/visibility.ts";
 
@@ -50,7 +51,9 @@ export function notFound(what = "what you asked for"): ProblemError {
 
 /** The answer to who may see a thing and not do this to it: names the right that is missing. */
 export function forbidden(action: Action, type: ResourceType): ProblemError {
-  return new ProblemError("forbidden", `you are not allowed to do this: it needs the right ${type}:${action}`);
+  const isAsleep = type === "workspace_dormant" && !(DORMANT_ACTIONS as readonly Action[]).includes(action);
+  const hint = isAsleep ? "; the workspace is dormant, so activate it first" : "";
+  return new ProblemError("forbidden", `you are not allowed to do this: it needs the right ${type}:${action}${hint}`);
 }
 
 /**

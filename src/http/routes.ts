@@ -15,14 +15,17 @@ import { registerTemplateRoutes } from "../templates/routes.ts";
 import { registerTemplateVersionRoutes } from "../templates/version-routes.ts";
 import { registerUserChangeRoutes } from "../users/change-routes.ts";
 import { registerUserCreateRoutes } from "../users/create-routes.ts";
+import { registerQuietHoursRoutes } from "../users/quiet-hours-routes.ts";
 import { registerUserRoutes } from "../users/routes.ts";
 import { registerTokenRoutes } from "../users/tokens/routes.ts";
 import { registerAclRoutes } from "../workspaces/acl-routes.ts";
 import { registerAutoupdatesRoutes } from "../workspaces/autoupdates-routes.ts";
 import { registerBuildRoutes } from "../workspaces/build-routes.ts";
 import { registerCreateRoute } from "../workspaces/create-routes.ts";
+import { registerDormancyRoutes } from "../workspaces/dormancy-routes.ts";
 import { registerLogRoutes } from "../workspaces/log-routes.ts";
 import { registerWorkspaceRoutes } from "../workspaces/routes.ts";
+import { registerScheduleRoutes } from "../workspaces/schedule-routes.ts";
 import type { RegisterRoutes } from "./app.ts";
 import { registerBuildInfoRoutes } from "./buildinfo-routes.ts";
 
@@ -32,6 +35,7 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerUserRoutes,
   registerUserCreateRoutes,
   registerUserChangeRoutes,
+  registerQuietHoursRoutes,
   registerTokenRoutes,
   registerOrganizationRoutes,
   registerSharingRoutes,
@@ -48,6 +52,8 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerCreateRoute,
   registerAclRoutes,
   registerAutoupdatesRoutes,
+  registerScheduleRoutes,
+  registerDormancyRoutes,
   registerBuildRoutes,
   registerLogRoutes,
   registerPrebuildRoutes,

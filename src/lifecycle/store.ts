@@ -1,29 +1,66 @@
 import type { Queryable } from "../db/connection.ts";
-import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { SYSTEM_USER } from "../system-user.ts";
 
-/**
- * Settles the lifecycle of a workspace when a build has ended: a prebuild has none, so every field is unset; a
- * workspace with a ttl that has been started gets the deadline that the ttl gives it from now.
- */
-export async function settleLifecycle(
-  client: Queryable,
-  build: { workspaceId: string; buildId: string; succeeded: boolean; now: Date },
-): Promise<void> {
-  await client.query(
-    `update workspaces set autostart_schedule = null, next_start_at = null, ttl = null, dormant_at = null,
-       deleting_at = null
-     where id = $1 and owner_id = $2
-       and num_nonnulls(autostart_schedule, next_start_at, ttl, dormant_at, deleting_at) > 0`,
-    [build.workspaceId, PREBUILDS_SYSTEM_USER_ID],
+/** The dates that follow from the end of a workspace's latest build. */
+export type Dates = {
+  readonly workspaceId: string;
+  /** The build that they follow from; they are not written when there is a newer one. */
+  readonly buildId: string;
+  readonly deadline: Date | null;
+  readonly maxDeadline: Date | null;
+  readonly nextStartAt: Date | null;
+};
+
+/** Writes what follows from the ends of builds, and that it has been computed; prebuilds have no such dates. */
+export async function storeDates(db: Queryable, dates: readonly Dates[]): Promise<void> {
+  if (dates.length === 0) return;
+  await db.query(
+    `with dates as materialized (
+       select d.* from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
+         as d (workspace_id, build_id, deadline, max_deadline, next_start_at)
+       join workspaces w on w.id = d.workspace_id and w.latest_build_id = d.build_id and w.owner_id <> ${SYSTEM_USER}
+     ), builds as (
+       update workspace_builds b set deadline = d.deadline, max_deadline = d.max_deadline
+       from dates d join workspaces w on w.id = d.workspace_id and w.owner_id <> ${SYSTEM_USER}
+       where b.id = d.build_id and (b.deadline, b.max_deadline) is distinct from (d.deadline, d.max_deadline)
+     )
+     -- The deadline once more, so that the trigger that keeps it finds nothing to do.
+     update workspaces w
+     set next_start_at = d.next_start_at, latest_deadline = d.deadline, lifecycle_build_id = d.build_id
+     from dates d where w.id = d.workspace_id and w.owner_id <> ${SYSTEM_USER}`,
+    [
+      dates.map(({ workspaceId }) => workspaceId),
+      dates.map(({ buildId }) => buildId),
+      dates.map(({ deadline }) => deadline),
+      dates.map(({ maxDeadline }) => maxDeadline),
+      dates.map(({ nextStartAt }) => nextStartAt),
+    ],
   );
-  await client.query(
-    `update workspace_builds b
-     set max_deadline = null,
-         deadline = case when w.owner_id <> $3 and b.transition = 'start' and $5 and w.ttl > 0
-           then $4::timestamptz + make_interval(secs => w.ttl / 1e9) end
-     from workspaces w
-     where b.id = $2 and w.id = $1 and b.workspace_id = w.id
-       and (w.owner_id = $3 or $5)`,
-    [build.workspaceId, build.buildId, PREBUILDS_SYSTEM_USER_ID, build.now, build.succeeded],
+}
+
+/** Writes when workspaces start next; null: not by themselves. */
+export async function storeNextStarts(
+  db: Queryable,
+  starts: readonly { readonly workspaceId: string; readonly nextStartAt: Date | null }[],
+): Promise<void> {
+  if (starts.length === 0) return;
+  await db.query(
+    `update workspaces w set next_start_at = s.next_start_at
+     from unnest($1::uuid[], $2::timestamptz[]) as s (id, next_start_at)
+     where w.id = s.id and w.owner_id <> ${SYSTEM_USER} and w.next_start_at is distinct from s.next_start_at`,
+    [starts.map(({ workspaceId }) => workspaceId), starts.map(({ nextStartAt }) => nextStartAt)],
+  );
+}
+
+/** Makes a workspace dormant. */
+export async function storeDormancy(
+  db: Queryable,
+  workspaceId: string,
+  { dormantAt, deletingAt }: { readonly dormantAt: Date; readonly deletingAt: Date | null },
+): Promise<void> {
+  await db.query(
+    `update workspaces set dormant_at = $2, deleting_at = $3, updated_at = $2
+     where id = $1 and owner_id <> ${SYSTEM_USER}`,
+    [workspaceId, dormantAt, deletingAt],
   );
 }

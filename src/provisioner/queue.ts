@@ -5,8 +5,8 @@ import { QUEUE_SCHEMA } from "../db/queue-schema.ts";
 import type { Logger } from "../log.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
-/** Who goes first: people before the pools, and making room before filling it. */
-export const PRIORITY = { person: 100, prebuildDelete: 50, prebuildCreate: 10 } as const;
+/** Who goes first: people, then what rules do with their workspaces, then the pools, which make room before filling it. */
+export const PRIORITY = { person: 100, lifecycle: 75, prebuildDelete: 50, prebuildCreate: 10 } as const;
 
 /** How urgent it is to ask whether somebody's workspace is ready. */
 export const readinessPriority = (ownerId: string): number =>

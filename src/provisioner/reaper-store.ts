@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
-import type { Transition } from "../vocabulary.ts";
+import type { BuildReason, Transition } from "../vocabulary.ts";
 
 /** The jobs that were already there and unfinished before a time, and that nobody has touched since; the oldest first. */
 export async function readUnfinishedJobs(client: Queryable, before: Date): Promise<string[]> {
@@ -13,15 +13,20 @@ export async function readUnfinishedJobs(client: Queryable, before: Date): Promi
   return rows.map((row) => row.id);
 }
 
-export type UnfinishedJob = { readonly id: string; readonly initiatorId: string; readonly transition: Transition };
+export type UnfinishedJob = {
+  readonly id: string;
+  readonly initiatorId: string;
+  readonly transition: Transition;
+  readonly reason: BuildReason;
+};
 
 /**
  * Locks those of the given jobs that are still unfinished, so that nobody ends them before the transaction does. Jobs
  * that somebody else holds, because they are just being ended or begun, are left out.
  */
 export async function lockUnfinishedJobs(client: pg.PoolClient, ids: readonly string[]): Promise<UnfinishedJob[]> {
-  const { rows } = await client.query<{ id: string; initiator_id: string; transition: Transition }>(
-    `select j.id, j.initiator_id, b.transition
+  const { rows } = await client.query<UnfinishedJob>(
+    `select j.id, j.initiator_id as "initiatorId", b.transition, b.reason
      from provisioner_jobs j
      join workspace_builds b on b.job_id = j.id
      where j.id = any($1::uuid[]) and j.completed_at is null
@@ -29,7 +34,7 @@ export async function lockUnfinishedJobs(client: pg.PoolClient, ids: readonly st
      for no key update of j skip locked`,
     [ids],
   );
-  return rows.map((row) => ({ id: row.id, initiatorId: row.initiator_id, transition: row.transition }));
+  return rows;
 }
 
 /**

@@ -84,7 +84,7 @@ async function putBack<Locked extends { readonly id: string }>(
   return done;
 }
 
-function priorityOfBuild({ initiatorId, transition }: UnfinishedJob): number {
-  if (initiatorId !== PREBUILDS_SYSTEM_USER_ID) return PRIORITY.person;
+function priorityOfBuild({ initiatorId, transition, reason }: UnfinishedJob): number {
+  if (initiatorId !== PREBUILDS_SYSTEM_USER_ID) return reason === "initiator" ? PRIORITY.person : PRIORITY.lifecycle;
   return transition === "delete" ? PRIORITY.prebuildDelete : PRIORITY.prebuildCreate;
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf } from "../errors.ts";
-import { settleLifecycle } from "../lifecycle/store.ts";
+import { settleLifecycle } from "../lifecycle/reconcile.ts";
 import type { Logger } from "../log.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
 import type { BuildRequest, BuildResult, Driver } from "./driver.ts";

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import type { Context } from "../context.ts";
 import { type Loop, startLoop } from "../loop.ts";
+import { forgetWorker, reportWorker } from "./daemon-store.ts";
 import { settleDeadWork } from "./dead-work.ts";
 import { WORK, type WorkItem, type WorkKind } from "./queue.ts";
 import { runReadiness } from "./readiness.ts";
@@ -28,6 +30,8 @@ export type WorkerOptions = RunnerOptions & {
 const POLL_MS = 2_000;
 /** How often running work says that it is alive; must be well below the queue's heartbeat limit. */
 const HEARTBEAT_MS = 4_000;
+/** How often a worker says that it is there; must be well below the time after which it is taken for gone. */
+const REPORT_MS = 15_000;
 /** Agents asked for readiness at the same time; they cost little, so they do not take the place of builds. */
 const READINESS_CONCURRENCY = 16;
 
@@ -60,6 +64,16 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
 
   const looking: Loop = startLoop({ name: "looking for work", intervalMs: POLL_MS, log, work: fill });
   const beating: Loop = startLoop({ name: "the workers' heartbeat", intervalMs: HEARTBEAT_MS, log, work: beat });
+
+  const self = { id: workerId, hostname: hostname(), provisioners: Object.keys(options.drivers) };
+  const reporting: Loop | undefined =
+    options.concurrency > 0
+      ? startLoop({ name: "saying that this worker is there", intervalMs: REPORT_MS, log, work: report })
+      : undefined;
+
+  async function report(): Promise<void> {
+    await reportWorker(context.pool, self, context.clock.now());
+  }
 
   async function fill(signal: AbortSignal): Promise<void> {
     for (const lane of lanes) {
@@ -124,6 +138,12 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     idleMs: looking.idleMs,
     async drain(timeoutMs) {
       draining = true;
+      await reporting?.[Symbol.asyncDispose]();
+      if (reporting) {
+        await forgetWorker(context.pool, workerId, context.clock.now()).catch((err: unknown) => {
+          log.debug({ err }, "this worker could not sign off; it is taken for gone in a minute");
+        });
+      }
       await looking[Symbol.asyncDispose]();
       const all = lanes.flatMap((lane) => [...lane.running.values()]);
       // Readiness is cheap to begin again elsewhere, so only builds are worth waiting for.

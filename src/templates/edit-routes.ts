@@ -4,13 +4,15 @@ import { z } from "zod";
 import { type AuditAction, type AuditEntry, difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
-import { ProblemError } from "../errors.ts";
+import { ProblemError, type Validation } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { audit, auditDone } from "../http/audit.ts";
 import { notFound, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { templateInPath } from "../http/references.ts";
-import { auditedTemplate, withSettings } from "./edit.ts";
+import { recomputeLifecycle } from "../lifecycle/recompute-store.ts";
+import { logRecomputed } from "../lifecycle/recomputed.ts";
+import { auditedTemplate, contradictionIn, withSettings } from "./edit.ts";
 import { countKeepingWorkspaces, deleteTemplate, lockTemplate, updateTemplate } from "./edit-store.ts";
 import { updateTemplateBody } from "./schema.ts";
 import { findTemplate } from "./store.ts";
@@ -38,14 +40,19 @@ export function registerTemplateEditRoutes(app: App, context: Context): void {
     async (request) => {
       const { body } = request;
       const now = context.clock.now();
-      const { before, after } = await changing(context, request, async (client, before) => {
+      const { before, after, recomputed } = await changing(context, request, async (client, before) => {
         const wanted = withSettings(before, body);
         const diff = difference(auditedTemplate(before), auditedTemplate(wanted));
-        if (Object.keys(diff).length === 0) return { before, after: before };
+        if (Object.keys(diff).length === 0) return { before, after: before, recomputed: undefined };
+        const contradiction = contradictionIn(wanted, body);
+        if (contradiction) throw contradictory(before, contradiction);
         await updateTemplate(client, before, wanted, now);
+        const lifecycles = { before: before.lifecycle, after: wanted.lifecycle };
+        const recomputed = await recomputeLifecycle(client, { templateId: before.id, ...lifecycles, now });
         await audit(request, client, entryOf("write", before, diff), now);
-        return { before, after: (await findTemplate(client, before.id)) ?? wanted };
+        return { before, after: (await findTemplate(client, before.id)) ?? wanted, recomputed };
       });
+      if (recomputed) logRecomputed(request.log, after.name, recomputed);
       if (before.deprecated !== after.deprecated) context.wake.pools();
       return templateView(after);
     },
@@ -96,6 +103,11 @@ async function changing<T>(
 function entryOf(action: AuditAction, template: TemplateRow, diff: AuditEntry["diff"]): AuditEntry {
   const { id, name, organization_id: organizationId } = template;
   return { action, type: "template", id, target: name, organizationId, diff };
+}
+
+function contradictory({ name }: TemplateRow, validation: Validation): ProblemError {
+  const message = `template ${name} is not changed: what it would say cannot be true together`;
+  return new ProblemError("invalid", message, { validations: [validation] });
 }
 
 function stillUsed({ name }: TemplateRow, count: number): ProblemError {

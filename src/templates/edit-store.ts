@@ -2,20 +2,14 @@ import type pg from "pg";
 import { lockApply } from "../apply/store.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
+import { LIFECYCLE_RECORD, SET_LIFECYCLE } from "./lifecycle-store.ts";
 import { findTemplate, findTemplateVersion } from "./store.ts";
 import type { TemplateRow, TemplateVersionRow } from "./view.ts";
 
 /** What can be changed about a template itself. */
 export type TemplateSettings = Pick<
   TemplateRow,
-  | "name"
-  | "display_name"
-  | "description"
-  | "icon"
-  | "deprecated"
-  | "default_ttl_ms"
-  | "allow_user_autostart"
-  | "allow_user_autostop"
+  "name" | "display_name" | "description" | "icon" | "deprecated" | "lifecycle"
 >;
 
 /**
@@ -52,7 +46,8 @@ export async function updateTemplate(
     await client.query(
       `update templates
        set name = $2, display_name = $3, description = $4, icon = $5, deprecated = $6,
-         default_ttl = $7::bigint * 1000000, allow_user_autostart = $8, allow_user_autostop = $9, updated_at = $10
+         ${SET_LIFECYCLE}, updated_at = $8
+       from json_to_record($7) as ${LIFECYCLE_RECORD}
        where id = $1`,
       [
         template.id,
@@ -61,9 +56,7 @@ export async function updateTemplate(
         settings.description,
         settings.icon,
         settings.deprecated,
-        settings.default_ttl_ms,
-        settings.allow_user_autostart,
-        settings.allow_user_autostop,
+        settings.lifecycle,
         now,
       ],
     );

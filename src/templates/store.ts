@@ -2,13 +2,13 @@ import type { Queryable } from "../db/connection.ts";
 import { isVisible, VISIBILITY_PARAMETERS, visibilityValues } from "../db/visible.ts";
 import type { Visibility } from "../rbac/visibility.ts";
 import { isUuid } from "../uuid.ts";
+import { LIFECYCLE } from "./lifecycle-store.ts";
 import type { PresetRow, TemplateRow, TemplateVersionRow } from "./view.ts";
 
 const TEMPLATES = `
   select t.id, t.organization_id, o.name as organization_name, t.name, t.display_name, t.description, t.icon,
     t.provisioner, t.active_version_id, v.name as active_version_name, t.deprecated,
-    (t.default_ttl / 1000000)::float8 as default_ttl_ms, t.allow_user_autostart, t.allow_user_autostop,
-    t.created_by as created_by_id, u.username as created_by_name, t.created_at, t.updated_at
+    ${LIFECYCLE} as lifecycle, t.created_by as created_by_id, u.username as created_by_name, t.created_at, t.updated_at
   from templates t
   join organizations o on o.id = t.organization_id and not o.deleted
   join users u on u.id = t.created_by

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { DAYS_OF_WEEK } from "../lifecycle/days.ts";
+import type { TemplateLifecycle } from "../lifecycle/facts.ts";
+import { lifecycleView } from "./lifecycle-settings.ts";
 import { type DescribedParameter, PARAMETER_TYPES } from "./parameters.ts";
 
 export type TemplateRow = {
@@ -13,9 +16,8 @@ export type TemplateRow = {
   readonly active_version_id: string | null;
   readonly active_version_name: string | null;
   readonly deprecated: string;
-  readonly default_ttl_ms: number;
-  readonly allow_user_autostart: boolean;
-  readonly allow_user_autostop: boolean;
+  /** What it says of the lifecycle of its workspaces. */
+  readonly lifecycle: TemplateLifecycle;
   readonly created_by_id: string;
   readonly created_by_name: string;
   readonly created_at: Date;
@@ -36,6 +38,8 @@ export type TemplateVersionRow = {
   readonly updated_at: Date;
 };
 
+const daysOfWeek = z.array(z.enum(DAYS_OF_WEEK));
+
 /** A template as the API shows it. */
 export const templateSchema = z.object({
   id: z.guid(),
@@ -51,8 +55,16 @@ export const templateSchema = z.object({
   deprecated: z.boolean(),
   deprecation_message: z.string(),
   default_ttl_ms: z.number(),
+  max_ttl_ms: z.number(),
+  activity_bump_ms: z.number(),
+  failure_ttl_ms: z.number(),
+  time_til_dormant_ms: z.number(),
+  time_til_dormant_autodelete_ms: z.number(),
   allow_user_autostart: z.boolean(),
   allow_user_autostop: z.boolean(),
+  autostop_requirement: z.object({ days_of_week: daysOfWeek, weeks: z.number() }),
+  autostart_requirement: z.object({ days_of_week: daysOfWeek }),
+  require_active_version: z.boolean(),
   created_by_id: z.guid(),
   created_by_name: z.string(),
   created_at: z.iso.datetime(),
@@ -109,10 +121,12 @@ export type PresetRow = z.infer<typeof presetSchema>;
 
 /** Turns a stored template into what the API shows. */
 export function templateView(row: TemplateRow): TemplateView {
+  const { lifecycle, deprecated, ...rest } = row;
   return {
-    ...row,
-    deprecated: row.deprecated !== "",
-    deprecation_message: row.deprecated,
+    ...rest,
+    ...lifecycleView(lifecycle),
+    deprecated: deprecated !== "",
+    deprecation_message: deprecated,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };

@@ -26,7 +26,8 @@ const buildNumber = z.coerce.number(numberRule).int(numberRule).min(1, numberRul
 function demandBuild(subject: Subject, workspace: LockedWorkspace, asked: AskedBuild): void {
   demand(subject, asked.transition, workspaceResource(workspace), { by: mayBuild });
   const template = templateResource({ id: workspace.template_id, organizationId: workspace.organization_id });
-  for (const right of templateRights(asked)) {
+  const outdated = asked.versionId !== undefined && asked.versionId !== workspace.active_version_id;
+  for (const right of templateRights({ ...asked, leavesRule: outdated && workspace.require_active_version })) {
     if (!can(subject, right, template)) throw forbidden(right, "template");
   }
 }

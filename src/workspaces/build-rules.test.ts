@@ -9,6 +9,7 @@ const WORKSPACE = {
   owner_name: "alice",
   organization_id: "00000000-0000-4000-8000-00000000000a",
   automatic_updates: "never",
+  require_active_version: false,
   active_version_id: "new",
   latest_version_id: "old",
   latest_build_number: 3,
@@ -59,6 +60,25 @@ test("a start takes the version that is asked for, else the active one where tha
   assert.equal(nextVersion({ ...always, active_version_id: null }, START), "old");
   assert.equal(nextVersion(always, { ...START, versionId: "other" }), "other");
   for (const transition of ["stop", "delete"] as const) assert.equal(nextVersion(always, { transition }), "old");
+});
+
+test("a start takes the active version where the template demands it, and nothing but a start does", () => {
+  const demanded = { ...WORKSPACE, require_active_version: true };
+  assert.equal(nextVersion(demanded, START), "new");
+  assert.equal(nextVersion({ ...demanded, active_version_id: null }, START), "old");
+  for (const transition of ["stop", "delete"] as const) assert.equal(nextVersion(demanded, { transition }), "old");
+});
+
+test("a prebuild is started from the version of its pool, whatever its template demands", () => {
+  for (const automatic_updates of ["always", "never"] as const) {
+    const demanded = { ...PREBUILD, require_active_version: true, automatic_updates };
+    assert.equal(nextVersion(demanded, START), "old");
+  }
+});
+
+test("the audit log says why there is a build that a rule of the lifecycle asked for", () => {
+  const { diff } = buildEntry(WORKSPACE, { transition: "stop", reason: "autostop", buildId: "b" });
+  assert.deepEqual(diff, { build_number: { old: 3, new: 4 }, reason: { old: null, new: "autostop" } });
 });
 
 test("the audit log says what is built and what differs, and no values that may be secret", () => {

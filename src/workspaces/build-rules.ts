@@ -1,7 +1,7 @@
 import type { AuditEntry } from "../audit/entry.ts";
 import { difference } from "../audit/entry.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import type { JobStatus, Transition } from "../vocabulary.ts";
+import type { BuildReason, JobStatus, Transition } from "../vocabulary.ts";
 import type { Parameter } from "./preset-match.ts";
 
 /** What is asked for with a build, beside its transition. */
@@ -21,6 +21,8 @@ export type AskedBuild = {
 type BuiltWorkspace = {
   readonly owner_id: string;
   readonly automatic_updates: "always" | "never";
+  /** The template's workspaces are started from its active version only. */
+  readonly require_active_version: boolean;
   readonly active_version_id: string | null;
   readonly latest_version_id: string;
   readonly latest_job_status: JobStatus | null;
@@ -45,7 +47,10 @@ export function buildConflict(workspace: BuiltWorkspace, asked: AskedBuild): str
 /** The version that a workspace is built from next. */
 export function nextVersion(workspace: BuiltWorkspace, asked: AskedBuild): string {
   if (asked.transition !== "start") return workspace.latest_version_id;
-  const active = workspace.automatic_updates === "always" ? workspace.active_version_id : null;
+  // A prebuild is of its pool's version: another version is another pool.
+  const isPrebuild = workspace.owner_id === PREBUILDS_SYSTEM_USER_ID;
+  const updates = !isPrebuild && (workspace.automatic_updates === "always" || workspace.require_active_version);
+  const active = updates ? workspace.active_version_id : null;
   return asked.versionId ?? active ?? workspace.latest_version_id;
 }
 
@@ -57,7 +62,7 @@ export function buildEntry(
     readonly organization_id: string;
     readonly latest_build_number: number;
   },
-  asked: AskedBuild & { readonly buildId: string },
+  asked: AskedBuild & { readonly buildId: string; readonly reason?: BuildReason | undefined },
 ): AuditEntry {
   const { latest_build_number: number, latest_version_id } = workspace;
   const parameters = (asked.parameters ?? []).map(({ name }) => name);
@@ -65,6 +70,7 @@ export function buildEntry(
   const after = {
     build_number: number + 1,
     template_version_id: nextVersion(workspace, asked),
+    ...(asked.reason ? { reason: asked.reason } : {}),
     ...(asked.orphan ? { orphan: true } : {}),
     ...(asked.state ? { state: "given" } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
-import type { JobStatus, Transition } from "../vocabulary.ts";
+import type { BuildReason, JobStatus, Transition } from "../vocabulary.ts";
 import { OWNERSHIP } from "./ownership-store.ts";
 import type { Parameter } from "./preset-match.ts";
 import type { WorkspaceOwnership } from "./rights.ts";
@@ -13,6 +13,7 @@ export type LockedWorkspace = WorkspaceOwnership & {
   readonly template_id: string;
   readonly active_version_id: string | null;
   readonly automatic_updates: "always" | "never";
+  readonly require_active_version: boolean;
   readonly latest_build_id: string | null;
   readonly latest_build_number: number;
   readonly latest_job_status: JobStatus | null;
@@ -29,8 +30,8 @@ export async function lockWorkspace(client: pg.PoolClient, workspaceId: string):
   await client.query("select from workspaces where id = $1 for no key update", [workspaceId]);
   // Only a statement that begins when the lock is there sees the owner, and the claim, that it was waited for.
   const { rows } = await client.query<LockedWorkspace>(
-    `select ${OWNERSHIP}, w.name, u.username as owner_name, w.deleted, w.template_id, t.active_version_id, w.automatic_updates, w.latest_build_id,
-       w.latest_build_number, w.latest_job_status, w.latest_template_version_id as latest_version_id,
+    `select ${OWNERSHIP}, w.name, u.username as owner_name, w.deleted, w.template_id, t.active_version_id,
+       t.require_active_version, w.automatic_updates, w.latest_build_id, w.latest_build_number, w.latest_job_status, w.latest_template_version_id as latest_version_id,
        exists (select from unfinished_claims c where c.workspace_id = w.id) as claim_unfinished
      from workspaces w
      join users u on u.id = w.owner_id
@@ -70,6 +71,7 @@ type AddedBuild = {
   readonly jobId: string;
   readonly transition: Transition;
   readonly initiatorId: string;
+  readonly reason: BuildReason;
   readonly stage: "none" | "create";
   readonly versionId: string;
   /** Null: those of the latest build. */
@@ -102,7 +104,7 @@ export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Pro
      )
      insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
        transition, initiator_id, job_id, reason, template_version_preset_id, provisioner_state)
-     select $2, $6, $6, id, $8, latest_build_number + 1, $4, $5, $3, 'initiator',
+     select $2, $6, $6, id, $8, latest_build_number + 1, $4, $5, $3, $13,
        (select p.id from template_version_presets p where p.id = latest.preset_id and p.template_version_id = $8), $11
      from latest`,
     [
@@ -118,6 +120,7 @@ export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Pro
       build.parameters?.map(({ value }) => value) ?? null,
       build.state,
       build.ended,
+      build.reason,
     ],
   );
 }

@@ -8,6 +8,7 @@ import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { appendLogs, markDeleted } from "../provisioner/store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
+import type { BuildReason } from "../vocabulary.ts";
 import { type AskedBuild, buildConflict, buildEntry, nextVersion } from "./build-rules.ts";
 import {
   type CanceledBuild,
@@ -21,8 +22,12 @@ import {
 import { nextParameters } from "./next-parameters.ts";
 import type { Parameter } from "./preset-match.ts";
 
-/** What a build is asked for with, and by whom. */
-type NewBuild = AskedBuild & { readonly workspaceId: string; readonly initiatorId: string };
+/** What a build is asked for with, by whom, and why. */
+type NewBuild = AskedBuild & {
+  readonly initiatorId: string;
+  /** Left out: somebody asks for it. */
+  readonly reason?: Exclude<BuildReason, "initiator"> | undefined;
+};
 
 /** Writes to the audit log in the transaction of what it tells. */
 type WriteEntry = (client: pg.PoolClient, entry: AuditEntry) => Promise<void>;
@@ -37,42 +42,65 @@ type BuildHooks = { readonly demand?: (workspace: LockedWorkspace) => void; read
  */
 export async function queueBuild(
   context: Context,
-  build: NewBuild,
+  build: NewBuild & { readonly workspaceId: string },
   { demand, record }: BuildHooks = {},
 ): Promise<{ buildId: string }> {
-  const ids = { buildId: randomUUID(), jobId: randomUUID() };
-  const now = context.clock.now();
-  await withTransaction(context.pool, BEGIN.impatient, async (client) => {
-    const workspace = await lock(client, build.workspaceId);
+  const buildId = await withTransaction(context.pool, BEGIN.impatient, async (client) => {
+    const workspace = await lockForBuild(client, build.workspaceId);
     // Whose it is may have changed since the request came in: with a claim, the right to delete prebuilds ends.
     demand?.(workspace);
-    if (workspace.deleted) throw new ProblemError("not_found", "the workspace has been deleted");
-    const conflict = buildConflict(workspace, build);
-    if (conflict !== undefined) throw new ProblemError("conflict", conflict);
-    const versionId = nextVersion(workspace, build);
-    const { workspaceId, orphan = false } = build;
-    await insertBuild(client, {
-      ...ids,
-      workspaceId,
-      transition: build.transition,
-      initiatorId: build.initiatorId,
-      stage: workspace.owner_id === PREBUILDS_SYSTEM_USER_ID ? "create" : "none",
-      versionId,
-      parameters: await changedParameters(client, workspace, build, versionId),
-      state: build.state ?? null,
-      ended: orphan,
-      now,
-    });
-    if (orphan) await abandon(client, { workspaceId, jobId: ids.jobId, now });
-    else await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
-    await record?.(client, buildEntry(workspace, { ...build, ...ids }));
+    return addBuild(context, client, workspace, build, record);
   });
   context.wake.jobs();
   context.wake.pools();
-  return { buildId: ids.buildId };
+  return { buildId };
 }
 
-async function lock(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace> {
+/**
+ * Adds a build of a workspace that the transaction has locked, with its job in the queue. Once that is committed, the
+ * workers are to be woken.
+ * @returns the build's id
+ * @throws ProblemError as `queueBuild` does
+ */
+export async function addBuild(
+  { queue, clock }: Pick<Context, "queue" | "clock">,
+  client: pg.PoolClient,
+  workspace: LockedWorkspace,
+  build: NewBuild,
+  record?: WriteEntry,
+): Promise<string> {
+  if (workspace.deleted) throw new ProblemError("not_found", "the workspace has been deleted");
+  const conflict = buildConflict(workspace, build);
+  if (conflict !== undefined) throw new ProblemError("conflict", conflict);
+  const ids = { buildId: randomUUID(), jobId: randomUUID() };
+  const now = clock.now();
+  const versionId = nextVersion(workspace, build);
+  const { orphan = false, reason } = build;
+  await insertBuild(client, {
+    ...ids,
+    workspaceId: workspace.id,
+    transition: build.transition,
+    initiatorId: build.initiatorId,
+    reason: reason ?? "initiator",
+    stage: workspace.owner_id === PREBUILDS_SYSTEM_USER_ID ? "create" : "none",
+    versionId,
+    parameters: await changedParameters(client, workspace, build, versionId),
+    state: build.state ?? null,
+    ended: orphan,
+    now,
+  });
+  const priority = reason ? PRIORITY.lifecycle : PRIORITY.person;
+  if (orphan) await abandon(client, { workspaceId: workspace.id, jobId: ids.jobId, now });
+  else await queue.add(client, WORK.build, [ids.jobId], priority);
+  await record?.(client, buildEntry(workspace, { ...build, ...ids }));
+  return ids.buildId;
+}
+
+/**
+ * Locks a workspace for another build.
+ * @throws ProblemError not_found when there is none, conflict when somebody else holds it for too long
+ */
+export async function lockForBuild(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace> {
   try {
     const workspace = await lockWorkspace(client, workspaceId);
     if (workspace) return workspace;

@@ -126,7 +126,11 @@ export function registerCreateRoute(app: App, context: Context): void {
           signal: AbortSignal.any([closing.signal, gone.signal]),
           request: key === undefined ? undefined : { key, hash: hashOf([organizationId, ownerId, body]) },
         },
-        ({ templateId: id }) => demand(subject, "use", templateResource({ id, organizationId })),
+        ({ templateId: id, requireActiveVersion, versionActive }) => {
+          const template = templateResource({ id, organizationId });
+          demand(subject, "use", template);
+          if (requireActiveVersion && !versionActive) demand(subject, "update", template);
+        },
       );
       auditDone(request); // the entry is written together with the workspace
       const found = outcome.asClaimed ?? (await findWorkspace(context.pool, outcome.workspaceId));

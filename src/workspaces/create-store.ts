@@ -1,7 +1,10 @@
 import { type Actor, difference } from "../audit/entry.ts";
 import { prepared, type Queryable } from "../db/connection.ts";
 import type { IdempotentRequest, MissReason } from "../prebuilds/claim-store.ts";
+import { SYSTEM_USER } from "../system-user.ts";
 import type { Parameter } from "./preset-match.ts";
+
+const NS_PER_MS = 1_000_000;
 
 /** What a new workspace is to be built from. */
 export type CreateTarget = {
@@ -13,13 +16,19 @@ export type CreateTarget = {
   readonly versionName: string;
   /** The version is the one that the template's pools are built from. */
   readonly versionActive: boolean;
+  /** The template's workspaces are built from its active version only. */
+  readonly requireActiveVersion: boolean;
   readonly versionArchived: boolean;
   /** Why the template should not be used any more; empty when it may be. */
   readonly deprecated: string;
   /** Nanoseconds; 0 means no autostop. */
   readonly defaultTtl: number;
+  /** Nanoseconds that a workspace may run at most; 0 means as long as it likes. */
+  readonly maxTtl: number;
   readonly allowUserAutostart: boolean;
   readonly allowUserAutostop: boolean;
+  /** The days on which it may start by itself, as bits (see lifecycle/days.ts). */
+  readonly autostartDays: number;
   readonly presets: readonly TargetPreset[];
   /** The version declares its parameters. */
   readonly declaresParameters: boolean;
@@ -42,11 +51,14 @@ type TargetRow = {
   version_id: string;
   version_name: string;
   version_active: boolean;
+  require_active_version: boolean;
   version_archived: boolean;
   deprecated: string;
   default_ttl: string;
+  max_ttl: string;
   allow_user_autostart: boolean;
   allow_user_autostop: boolean;
+  autostart_days: number;
   declares_parameters: boolean;
   presets: {
     id: string;
@@ -72,7 +84,7 @@ export async function readCreateTarget(db: Queryable, wanted: WantedTarget): Pro
       `select t.id as template_id, t.name as template_name, o.name as organization_name, t.provisioner,
          v.id as version_id, v.name as version_name,
          coalesce(t.active_version_id = v.id, false) as version_active, v.archived as version_archived, t.deprecated, t.default_ttl,
-         t.allow_user_autostart, t.allow_user_autostop,
+         t.require_active_version, t.max_ttl, t.allow_user_autostart, t.allow_user_autostop, t.autostart_days,
          exists (select from template_version_parameters d where d.template_version_id = v.id) as declares_parameters,
          coalesce((select json_agg(json_build_object('id', p.id, 'desired_instances', p.desired_instances,
              'ttl_seconds', p.invalidate_after_secs, 'last_invalidated_at', p.last_invalidated_at,
@@ -101,11 +113,14 @@ function targetOf(row: TargetRow): CreateTarget {
     versionId: row.version_id,
     versionName: row.version_name,
     versionActive: row.version_active,
+    requireActiveVersion: row.require_active_version,
     versionArchived: row.version_archived,
     deprecated: row.deprecated,
     defaultTtl: Number(row.default_ttl),
+    maxTtl: Number(row.max_ttl),
     allowUserAutostart: row.allow_user_autostart,
     allowUserAutostop: row.allow_user_autostop,
+    autostartDays: row.autostart_days,
     declaresParameters: row.declares_parameters,
     presets: row.presets.map((preset) => ({
       id: preset.id,
@@ -153,7 +168,7 @@ export async function insertWorkspace(
        select id from templates where id = $4 and not deleted for key share
      ), living_owner as (
        select u.id from organization_members m join users u on u.id = m.user_id and not u.deleted
-       where m.organization_id = $3 and m.user_id = $2 for key share
+       where m.organization_id = $3 and m.user_id = $2 and m.user_id <> ${SYSTEM_USER} for key share
      ), new_workspace as (
        insert into workspaces (created_at, updated_at, last_used_at, owner_id, organization_id, template_id, name,
          autostart_schedule, next_start_at, ttl, automatic_updates, latest_build_id, latest_build_number,
@@ -221,7 +236,7 @@ function auditedFields(workspace: NewWorkspace) {
     template_version_id: workspace.versionId,
     template_version_preset_id: workspace.presetId,
     autostart_schedule: workspace.autostartSchedule,
-    ttl: workspace.ttl,
+    ttl_ms: workspace.ttl === null ? null : workspace.ttl / NS_PER_MS,
     automatic_updates: workspace.automaticUpdates,
   };
 }

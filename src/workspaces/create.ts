@@ -4,7 +4,7 @@ import type { Actor } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
-import { nextStartAt, parseAutostart } from "../lifecycle/autostart.ts";
+import { autostartProblem, nextStart } from "../lifecycle/autostart.ts";
 import { hasUnready, type IdempotentRequest, type MissReason } from "../prebuilds/claim-store.ts";
 import type { Claimed } from "../prebuilds/claimed.ts";
 import { isPaused } from "../prebuilds/pause-store.ts";
@@ -22,6 +22,7 @@ import {
 } from "./create-store.ts";
 import { fitsPrebuilds, matchPreset, mergeParameters, type Parameter } from "./preset-match.ts";
 import { findRequest } from "./request-store.ts";
+import { fieldProblem, ttlProblem } from "./schedule-rules.ts";
 import type { WorkspaceWithBuild } from "./view.ts";
 
 export type CreateWorkspaceInput = {
@@ -229,7 +230,7 @@ function describe(
   parameters: readonly Parameter[],
   now: Date,
 ): NewWorkspace {
-  const autostart = autostartOf(input, target);
+  const autostartSchedule = autostartOf(input, target);
   return {
     organizationId: input.organizationId,
     ownerId: input.ownerId,
@@ -241,8 +242,8 @@ function describe(
     versionId: target.versionId,
     presetId: preset?.id ?? null,
     provisioner: target.provisioner,
-    autostartSchedule: autostart === null ? null : (input.autostartSchedule ?? null),
-    nextStartAt: autostart === null ? null : nextStartAt(autostart, now),
+    autostartSchedule,
+    nextStartAt: nextStart({ autostartSchedule, template: target }, now),
     ttl: ttlOf(input, target),
     automaticUpdates: input.automaticUpdates,
     parameters,
@@ -267,17 +268,19 @@ function resolve(
   });
 }
 
-function autostartOf(input: CreateWorkspaceInput, target: CreateTarget) {
-  if (!input.autostartSchedule || !target.allowUserAutostart) return null;
-  const schedule = parseAutostart(input.autostartSchedule);
-  if (typeof schedule !== "string") return schedule;
-  throw new ProblemError("invalid", `the autostart schedule ${schedule}`, {
-    validations: [{ field: "autostart_schedule", detail: schedule }],
-  });
+/** When the workspace starts by itself; what is asked for is not looked at where the template does not permit any. */
+function autostartOf(input: CreateWorkspaceInput, target: CreateTarget): string | null {
+  const schedule = input.autostartSchedule?.trim();
+  if (!schedule || !target.allowUserAutostart) return null;
+  const problem = autostartProblem(schedule, target);
+  if (problem === undefined) return schedule;
+  throw fieldProblem(`the autostart schedule ${problem}`, "autostart_schedule", problem);
 }
 
 /** Nanoseconds until autostop: what the request asks for where the template leaves the choice, else the template's. */
 function ttlOf(input: CreateWorkspaceInput, target: CreateTarget): number | null {
-  const chosen = target.allowUserAutostop && input.ttlMs !== undefined ? input.ttlMs : target.defaultTtl / NS_PER_MS;
-  return chosen === null || chosen === 0 ? null : chosen * NS_PER_MS;
+  if (!target.allowUserAutostop || input.ttlMs === undefined) return target.defaultTtl || null;
+  const problem = ttlProblem(input.ttlMs, { allowUserAutostop: true, maxTtlMs: target.maxTtl / NS_PER_MS });
+  if (problem !== undefined) throw fieldProblem(`the ttl ${problem}`, "ttl_ms", problem);
+  return input.ttlMs ? input.ttlMs * NS_PER_MS : null;
 }

@@ -126,6 +126,7 @@ test("what goes around the template needs the right to change it, and another ve
     [{ orphan: true }, ["update"]],
     [{ state: Buffer.alloc(0) }, ["update"]],
     [{ versionId: ID }, ["use"]],
+    [{ versionId: ID, leavesRule: true }, ["update", "use"]],
     [{ state: Buffer.from("x"), versionId: ID }, ["update", "use"]],
   ] as const) {
     assert.deepEqual(templateRights(asked), rights);

@@ -51,8 +51,10 @@ export function templateRights(asked: {
   readonly orphan?: boolean | undefined;
   readonly state?: unknown;
   readonly versionId?: string | undefined;
+  /** The version is another one than the active one, which the template requires. */
+  readonly leavesRule?: boolean | undefined;
 }): readonly ActionOn<"template">[] {
-  // Both leave behind what only who looks after the template can find and clear away.
-  const goesAround = asked.orphan === true || asked.state !== undefined;
+  // The first two leave behind what only who looks after the template can find and clear away.
+  const goesAround = asked.orphan === true || asked.state !== undefined || asked.leavesRule === true;
   return [...(goesAround ? ["update" as const] : []), ...(asked.versionId === undefined ? [] : ["use" as const])];
 }

@@ -98,6 +98,10 @@ export type LogLineView = z.infer<typeof logLineSchema>;
 /** From one minute to thirty days, as in the reference; 0 and null both mean no autostop. */
 const TTL_MS = { min: 60_000, max: 30 * 86_400_000 };
 const ttlRule = "0, or from 60000 (a minute) to 2592000000 (thirty days)";
+const ttlMs = z
+  .number({ error: ttlRule })
+  .int({ error: ttlRule })
+  .refine((ms) => ms === 0 || (ms >= TTL_MS.min && ms <= TTL_MS.max), { error: ttlRule });
 
 /** Letters, digits and single hyphens between them: a name fits into host names and paths. */
 const workspaceName = z
@@ -131,11 +135,7 @@ export const createWorkspaceBody = z
     template_version_preset_id: uuid.nullish(),
     rich_parameter_values: parameterValues.nullish(),
     autostart_schedule: z.string().max(256).nullish(),
-    ttl_ms: z
-      .number({ error: ttlRule })
-      .int({ error: ttlRule })
-      .refine((ms) => ms === 0 || (ms >= TTL_MS.min && ms <= TTL_MS.max), { error: ttlRule })
-      .nullish(),
+    ttl_ms: ttlMs.nullish(),
     automatic_updates: z.enum(["always", "never"], { error: "always or never" }).default("never"),
   })
   .superRefine((body, context) => {
@@ -186,3 +186,25 @@ export const createBuildBody = z
 export const autoupdatesBody = z.strictObject({
   automatic_updates: z.enum(["always", "never"], { error: "always or never" }),
 });
+
+/** What says when a workspace starts by itself. */
+export const autostartBody = z.strictObject({
+  schedule: z
+    .string({ error: "must be text or null" })
+    .max(256, { error: "must have at most 256 characters" })
+    .nullable()
+    .describe("five cron fields, such as `CRON_TZ=Europe/Berlin 30 9 * * 1-5`; empty or null: it does not"),
+});
+
+/** What says for how long a workspace runs. */
+export const ttlBody = z.strictObject({
+  ttl_ms: ttlMs.nullable().describe("from its next start; 0 or null: until somebody stops it"),
+});
+
+const deadlineRule = { error: "must be an instant such as 2025-06-02T18:00:00Z" };
+
+/** What says until when a workspace runs this time. */
+export const extendBody = z.strictObject({ deadline: z.iso.datetime({ offset: true, ...deadlineRule }) });
+
+/** What makes a workspace dormant, or ends that. */
+export const dormantBody = z.strictObject({ dormant: z.boolean({ error: "must be true or false" }) });

@@ -64,6 +64,50 @@ describe("templates", () => {
     assert.deepEqual([json.deprecated, json.default_ttl_ms, json.allow_user_autostart], [false, 5_400_000, true]);
   });
 
+  it("changes the lifecycle of workspaces, keeps what it is not told of days and weeks, and shows all of it in words", async (t) => {
+    const api = await givenApi(t);
+    const shown = async () =>
+      (await print(api, "templates", "show", "box")).split("\n").map((line) => line.split(/:? {2,}|: /));
+    const lifecycle = new Map([
+      ["stops after", "never"],
+      ["when used", "have 1h left at least"],
+      ["may start on", "every day"],
+      ["people choose", "when theirs start and stop"],
+    ]);
+    const settings = new Set([...lifecycle.keys(), "at most after", "must stop on", "failed builds", "dormant after"]);
+    for (const name of ["deleted after", "starts from"]) settings.add(name);
+    const says = async () => (await shown()).filter(([name = ""]) => settings.has(name));
+    assert.deepEqual(await says(), [...lifecycle]);
+    const durations = ["--default-ttl", "4h", "--max-ttl", "12h", "--activity-bump", "30m", "--failure-ttl", "2h"];
+    const dormancy = ["--time-til-dormant", "30d", "--time-til-dormant-autodelete", "7d"];
+    const days = ["--autostop-days", "Sunday, monday", "--autostop-weeks", "2", "--autostart-days", "friday,monday"];
+    const answers = ["--require-active-version", "true", "--allow-user-autostart", "false"];
+    await print(api, "templates", "edit", "box", ...durations, ...dormancy, ...days, ...answers);
+    assert.deepEqual(await says(), [
+      ["stops after", "4h"],
+      ["at most after", "12h"],
+      ["must stop on", "monday, sunday of every 2nd week, in quiet hours"],
+      ["when used", "have 30m left at least"],
+      ["failed builds", "are stopped after 2h"],
+      ["dormant after", "30d without use"],
+      ["deleted after", "being dormant for 7d"],
+      ["may start on", "monday, friday"],
+      ["starts from", "the active version only"],
+      ["people choose", "when theirs stop"],
+    ]);
+    const required = async (...args: string[]) =>
+      JSON.parse(await print(api, "templates", "edit", "box", "--json", ...args)).autostop_requirement;
+    assert.deepEqual(await required("--autostop-weeks", "3"), { days_of_week: ["monday", "sunday"], weeks: 3 });
+    assert.deepEqual(await required("--autostop-days", "saturday"), { days_of_week: ["saturday"], weeks: 3 });
+    assert.deepEqual(await required("--autostop-days", "none"), { days_of_week: [], weeks: 3 });
+    const { code, stderr } = await api.as(api.admin, "templates", "edit", "box", "--max-ttl", "1h");
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /max_ttl_ms: default_ttl_ms is 14400000 \(4h\), which is longer than max_ttl_ms, 3600000 \(1h\)/,
+    );
+  });
+
   it("lists versions, makes one the active one and archives another, by their names", async (t) => {
     const api = await givenApi(t);
     await api.pool.query("update template_versions set name = 'one'");
@@ -126,6 +170,10 @@ describe("templates", () => {
       [[], /^say what to change, with --name, --display-name, /],
       [["--default-ttl", "soon"], /must be a duration such as 90s, 8h or 1h30m, or 0/],
       [["--allow-user-autostart", "maybe"], /Allowed choices are true, false/],
+      [["--autostop-days", "sunnday"], /must be none or days out of monday,.*,sunday, none of them twice/],
+      [["--autostart-days", "monday,monday"], /must be none or days out of monday,.*,sunday, none of them twice/],
+      [["--autostop-weeks", "17"], /must be a whole number from 1 to 16/],
+      [["--max-ttl", "1 h"], /must be a duration such as 90s, 8h or 1h30m, or 0/],
     ] as const) {
       const { code, stdout, stderr } = await api.as({ token: "none" }, "templates", "edit", "box", ...args);
       assert.deepEqual([code, stdout], [2, ""]);

@@ -21,12 +21,15 @@ export type ApiWorld = {
   readonly document: object;
 };
 
+const inHours = (hours: number): Date => new Date(Date.now() + hours * 3_600_000);
+
 /** Builds the world on a database of its own. */
 export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
   const server = await startTestServer(t);
   const template = await givenTemplate(server);
   const ownerId = server.alice.id;
   const workspace = await givenWorkspace(server, { ownerId, name: "dev", template });
+  await server.pool.query("update workspace_builds set deadline = $1", [inHours(1)]);
   const busy = await givenWorkspace(server, { ownerId, name: "busy", template, job: "running" });
   const groups = "/api/v2/organizations/default/groups";
   const group = await server.send("POST", groups, { as: server.admin, json: { name: "crew" } });
@@ -90,6 +93,9 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
         action: ["read", "update"],
         scopes: ["all", "workspace:*", "template:read"],
         allow_list: ["*:*", `template:${template.id}`],
+        // Quiet hours, and an autostart, too.
+        schedule: ["CRON_TZ=Europe/Berlin 0 2 * * *", ""],
+        deadline: [inHours(2).toISOString()],
       },
     },
   };

@@ -47,6 +47,16 @@ async function givenCaller(server: TestServer) {
   return { does, forgotten: () => mutating.filter((name) => !called.has(name)) };
 }
 
+/** Makes a build one that has succeeded, and runs until then. */
+async function givenRunning({ pool }: TestServer, buildId: string, deadline: Date): Promise<void> {
+  await pool.query(
+    `update provisioner_jobs set started_at = now(), completed_at = now(), canceled_at = null
+      where id = (select job_id from workspace_builds where id = $1)`,
+    [buildId],
+  );
+  await pool.query("update workspace_builds set deadline = $2 where id = $1", [buildId, deadline]);
+}
+
 it("whatever changes something says in the audit log who changed it and what", async (t) => {
   const server = await startTestServer(t);
   const template = await givenTemplate(server);
@@ -91,6 +101,8 @@ it("whatever changes something says in the audit log who changed it and what", a
     "create organization_member carol in default: roles, username",
   );
   await does("updateUserProfile", { user }, { name: "Carol" }, 'write user carol: name "" -> "Carol"');
+  const schedule = "CRON_TZ=Europe/Berlin 0 2 * * *";
+  await does("updateQuietHours", { user }, { schedule }, `write user carol: quiet_hours_schedule "" -> "${schedule}"`);
   await does("updateUserRoles", { user }, { roles: ["auditor"] }, 'write user carol: roles [] -> ["auditor"]');
   await does("makeUserDormant", { user }, undefined, 'write user carol: status "active" -> "dormant"');
   await does("suspendUser", { user }, undefined, 'write user carol: status "dormant" -> "suspended"');
@@ -192,7 +204,7 @@ it("whatever changes something says in the audit log who changed it and what", a
     "createWorkspace",
     alice,
     own,
-    "create workspace alice/own in default: automatic_updates, name, owner_id, template_id, template_version_id, ttl",
+    "create workspace alice/own in default: automatic_updates, name, owner_id, template_id, template_version_id, ttl_ms",
   );
   const workspace = { id: built.id };
   await does(
@@ -201,6 +213,14 @@ it("whatever changes something says in the audit log who changed it and what", a
     { automatic_updates: "always" },
     'write workspace alice/own in default: automatic_updates "never" -> "always"',
   );
+  const write = "write workspace alice/own in default:";
+  await does(
+    "updateAutostart",
+    workspace,
+    { schedule: "0 9 * * *" },
+    `${write} autostart_schedule null -> "0 9 * * *"`,
+  );
+  await does("updateTtl", workspace, { ttl_ms: 3_600_000 }, `${write} ttl_ms 28800000 -> 3600000`);
   const everyone = server.defaultOrganizationId;
   const shared = "write workspace alice/own in default: group_acl";
   await does("updateWorkspaceAcl", workspace, { group_roles: { [everyone]: "use" } }, `${shared} {} -> {"ID":"use"}`);
@@ -211,6 +231,18 @@ it("whatever changes something says in the audit log who changed it and what", a
     undefined,
     'cancel workspace_build alice/own in default: build_number 1 -> 1, status "pending" -> "canceled"',
   );
+  await givenRunning(server, built.latest_build.id, new Date(Date.now() + 3_600_000));
+  await does("recordUsage", workspace, undefined);
+  const later = { deadline: new Date(Date.now() + 7_200_000) };
+  await does("extendWorkspace", workspace, later, `${write} deadline TIME -> TIME`);
+  await does(
+    "updateDormancy",
+    workspace,
+    { dormant: true },
+    `${write} dormant_at null -> TIME`,
+    'stop workspace_build alice/own in default: build_number 1 -> 2, reason null -> "dormancy"',
+  );
+  await server.pool.query("update provisioner_jobs set started_at = now(), completed_at = now()");
   await does(
     "createBuild",
     workspace,
@@ -218,13 +250,12 @@ it("whatever changes something says in the audit log who changed it and what", a
     "delete workspace_build alice/own in default: build_number",
   );
   await server.pool.query("update workspaces set deleted = true");
-  const settings = "default_ttl_ms, deprecation_message, description, display_name, icon, name, provisioner";
-  await does(
-    "deleteTemplate",
-    { id },
-    undefined,
-    `delete template devbox in default: active_version_id, allow_user_autostart, allow_user_autostop, ${settings}`,
-  );
+  const settings = [
+    "active_version_id, activity_bump_ms, allow_user_autostart, allow_user_autostop, autostart_requirement",
+    "autostop_requirement, default_ttl_ms, deprecation_message, description, display_name, failure_ttl_ms, icon",
+    "max_ttl_ms, name, provisioner, require_active_version, time_til_dormant_autodelete_ms, time_til_dormant_ms",
+  ].join(", ");
+  await does("deleteTemplate", { id }, undefined, `delete template devbox in default: ${settings}`);
 
   assert.deepEqual(forgotten(), [], "every route that changes something is tested");
 });

@@ -11,7 +11,15 @@ import { givenUser, type TestUser } from "./server.ts";
 const BODIES = 3;
 
 /** What everybody can do about oneself. */
-const OWN = ["getUser", "listUserOrganizations", "updateUserProfile", "createToken", "listTokens"];
+const OWN = [
+  "getUser",
+  "listUserOrganizations",
+  "updateUserProfile",
+  "getQuietHours",
+  "updateQuietHours",
+  "createToken",
+  "listTokens",
+];
 
 /** A user without a token, as far as the server is concerned. */
 type Caller = TestUser | undefined;

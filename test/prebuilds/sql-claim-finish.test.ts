@@ -31,7 +31,8 @@ async function everythingOf({ pool }: Context, workspaceId: string) {
      where w.id = $1`,
     [workspaceId],
   );
-  const OWN = /^(id|name|owner_id|initiator_id|worker_id|.*_at|job_id|workspace_id|latest_build_id|input|deadline)$/;
+  const OWN =
+    /^(id|name|owner_id|initiator_id|worker_id|.*_at|job_id|workspace_id|(latest|lifecycle)_build_id|input|(latest_)?deadline)$/;
   const row = rows[0];
   for (const part of ["workspace", "build", "job"]) {
     // What is set in the one has to be set in the other.

@@ -28,6 +28,8 @@ describe("a claim in SQL", () => {
     await givenPrebuild(context, pool, { createdAt: ago(1) });
     const oldest = await givenPrebuild(context, pool, { createdAt: ago(3) });
     await givenPrebuild(context, pool, { createdAt: ago(4), ready: false });
+    // The database would not let anybody set it on a prebuild.
+    await context.pool.query("alter table workspaces drop constraint workspaces_prebuilds_outside_lifecycle");
     await context.pool.query(
       `update workspaces set autostart_schedule = '0 9 * * 1-5', next_start_at = now(), dormant_at = now(),
          deleting_at = now(), last_used_at = $1, updated_at = $1`,

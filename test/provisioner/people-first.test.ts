@@ -115,6 +115,27 @@ it("prebuilds are deleted before any are made, and people come before both", asy
   );
 });
 
+it("what rules do with people's workspaces comes after what people ask for, and before anything of the pools", async (t) => {
+  const context = await givenContext(t);
+  const old = await givenReadyPool(t, context, { desired: 1 });
+  const stopped = await givenWorkspace(context);
+  const deleted = await givenWorkspace(context);
+  const first = givenWorker(t, context);
+  await settled(context);
+  await first.drain(5_000);
+
+  const { next } = await givenBusyWorker(t, context);
+  await context.pool.query("update template_version_presets set desired_instances = 0 where id = $1", [old.presetId]);
+  await runPass(context, never);
+  await queueBuild(context, { ...stopped, transition: "stop", reason: "autostop" });
+  await queueBuild(context, { ...deleted, transition: "delete", reason: "autodelete" });
+  await (await asking(context, await withoutPool(context)))();
+  assert.deepEqual(
+    [await next(), await next(), await next(), await next(), await next()],
+    ["person: start", "person: stop", "person: delete", "prebuild: delete", "prebuild: start"],
+  );
+});
+
 it("194 of jobs that came by turns those of people are all done first, and each kind in the order in which it came", async (t) => {
   const context = await givenContext(t);
   const user = await asking(context, await withoutPool(context));

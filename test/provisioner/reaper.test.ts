@@ -66,6 +66,29 @@ it("builds whose queue rows are lost are put back with the priority that they ha
   assert.equal(await count(context, "workspaces where preset_id = $1 and agents_ready", [fresh.presetId]), 1);
 });
 
+it("a build that a rule of the lifecycle asked for is put back behind people's and before those of the pools", async (t) => {
+  const context = await givenContext(t);
+  const ask = await asking(context, await givenPool(context, { desired: null }));
+  const { workspaceId } = await ask();
+  const worker = givenWorker(t, context);
+  await settled(context);
+  await worker.drain(5_000);
+  const { rows } = await context.pool.query<{ owner_id: string }>("select owner_id from workspaces");
+  const initiatorId = rows[0]?.owner_id ?? "";
+  await queueBuild(context, { workspaceId, transition: "stop", initiatorId, reason: "autostop" });
+  await ask();
+  await givenPool(context, { desired: 1 });
+  await runPass(context, never);
+  const before = await openItems(context, WORK.build);
+  assert.deepEqual(
+    before.map(({ priority }) => priority),
+    [100, 75, 10],
+  );
+  await emptyQueue(context);
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 3, readiness: 0 });
+  assert.deepEqual(await openItems(context, WORK.build), before);
+});
+
 it("a build whose queue row was canceled or given up for good is put back", async (t) => {
   const context = await givenContext(t);
   await givenPool(context, { desired: 2 });

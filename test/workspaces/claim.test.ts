@@ -74,27 +74,29 @@ it("154b a claim sets the lifecycle from request and template, and the deadline 
   const { rows } = await context.pool.query(
     "select deadline, max_deadline from workspace_builds order by build_number",
   );
+  // It would start by itself before it had run for two hours, so it has two hours from then.
   assert.deepEqual(rows, [
     { deadline: null, max_deadline: null },
-    { deadline: new Date("2025-06-02T08:00:00Z"), max_deadline: null },
+    { deadline: new Date("2025-06-02T09:30:00Z"), max_deadline: null },
   ]);
 });
 
-it("when a prebuild's build ends, every lifecycle field that somebody set on it is unset", async (t) => {
+it("LIF-11: when a prebuild's build ends, nothing of the lifecycle is set on it, whatever its template says", async (t) => {
   const context = await givenContext(t);
-  await givenPool(context, { desired: 1, defaultTtl: 7_200e9 });
-  await runPass(context, never);
+  const { templateId } = await givenPool(context, { desired: 1, defaultTtl: 7_200e9 });
   await context.pool.query(
-    "update workspaces set ttl = 1, autostart_schedule = '0 9 * * *', next_start_at = now(), dormant_at = now(), deleting_at = now()",
+    "update templates set max_ttl = 7200e9, autostop_requirement_days = 127, time_til_dormant = 1 where id = $1",
+    [templateId],
   );
-  await context.pool.query("update workspace_builds set deadline = now(), max_deadline = now()");
+  await runPass(context, never);
   givenWorker(t, context);
   await settled(context);
   const { rows } = await context.pool.query(
-    `select num_nonnulls(w.ttl, w.autostart_schedule, w.next_start_at, w.dormant_at, w.deleting_at, b.deadline, b.max_deadline) as set
+    `select w.latest_job_status as status, num_nonnulls(w.ttl, w.autostart_schedule, w.next_start_at, w.dormant_at,
+       w.deleting_at, w.latest_deadline, w.lifecycle_build_id, b.deadline, b.max_deadline) as set
      from workspaces w join workspace_builds b on b.workspace_id = w.id`,
   );
-  assert.deepEqual(rows, [{ set: 0 }]);
+  assert.deepEqual(rows, [{ status: "succeeded", set: 0 }]);
 });
 
 it("151c (ours) an expired prebuild is handed out only when no fresh one is left", async (t) => {

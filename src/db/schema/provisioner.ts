@@ -48,6 +48,17 @@ export const provisionerJobs = pgTable(
   ],
 );
 
+/** The workers that run builds; one that has not been seen for a while is gone. */
+export const provisionerDaemons = pgTable("provisioner_daemons", {
+  /** The worker's id, which stands in the jobs that it runs. */
+  id: uuid("id").primaryKey(),
+  hostname: text("hostname").notNull(),
+  /** What it has drivers for. */
+  provisioners: text("provisioners").array().notNull(),
+  startedAt: instant("started_at").notNull(),
+  lastSeenAt: instant("last_seen_at").notNull(),
+});
+
 export const provisionerJobLogs = pgTable(
   "provisioner_job_logs",
   {

@@ -9,6 +9,7 @@ import {
   jsonb,
   pgTable,
   primaryKey,
+  smallint,
   text,
   uniqueIndex,
   uuid,
@@ -54,6 +55,24 @@ export const templates = pgTable(
     defaultTtl: bigint("default_ttl", { mode: "number" }).notNull().default(0),
     allowUserAutostart: boolean("allow_user_autostart").notNull().default(true),
     allowUserAutostop: boolean("allow_user_autostop").notNull().default(true),
+    /** Nanoseconds that a workspace may run at most, whatever its owner chooses; 0 means as long as it likes. */
+    maxTtl: bigint("max_ttl", { mode: "number" }).notNull().default(0),
+    /** Nanoseconds that a workspace in use has left at least; 0 means that use does not prolong it. */
+    activityBump: bigint("activity_bump", { mode: "number" }).notNull().default(3_600_000_000_000),
+    /** Nanoseconds after which a workspace whose build has failed is stopped; 0 means never. */
+    failureTtl: bigint("failure_ttl", { mode: "number" }).notNull().default(0),
+    /** Nanoseconds without use after which a workspace becomes dormant; 0 means never. */
+    timeTilDormant: bigint("time_til_dormant", { mode: "number" }).notNull().default(0),
+    /** Nanoseconds after which a dormant workspace is deleted; 0 means never. */
+    timeTilDormantAutodelete: bigint("time_til_dormant_autodelete", { mode: "number" }).notNull().default(0),
+    /** The days on which workspaces must stop in their owner's quiet hours, a bit each from Monday = 1; 0 means none. */
+    autostopRequirementDays: smallint("autostop_requirement_days").notNull().default(0),
+    /** They must do so in every how many weeks. */
+    autostopRequirementWeeks: smallint("autostop_requirement_weeks").notNull().default(1),
+    /** The days on which workspaces may start by themselves, a bit each from Monday = 1. */
+    autostartDays: smallint("autostart_days").notNull().default(127),
+    /** Workspaces are started from the active version only. */
+    requireActiveVersion: boolean("require_active_version").notNull().default(false),
     createdBy: uuid("created_by")
       .notNull()
       .references(() => users.id),
@@ -67,6 +86,19 @@ export const templates = pgTable(
     index("templates_active_version_id").on(t.activeVersionId),
     check("templates_provisioner_known", sql`${t.provisioner} in ('command', 'terraform')`),
     check("templates_default_ttl_not_negative", sql`${t.defaultTtl} >= 0`),
+    check(
+      "templates_default_ttl_within_max",
+      sql`${t.maxTtl} >= 0 and (${t.maxTtl} = 0 or ${t.defaultTtl} between 1 and ${t.maxTtl})`,
+    ),
+    check(
+      "templates_durations_not_negative",
+      sql`least(${t.activityBump}, ${t.failureTtl}, ${t.timeTilDormant}, ${t.timeTilDormantAutodelete}) >= 0`,
+    ),
+    check(
+      "templates_days_known",
+      sql`${t.autostopRequirementDays} between 0 and 127 and ${t.autostartDays} between 0 and 127`,
+    ),
+    check("templates_autostop_requirement_weeks_known", sql`${t.autostopRequirementWeeks} between 1 and 16`),
   ],
 );
 

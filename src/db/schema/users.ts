@@ -26,6 +26,7 @@ export const users = pgTable(
   (t) => [
     uniqueIndex("users_username_unique").on(sql`lower(${t.username})`).where(sql`not ${t.deleted}`),
     uniqueIndex("users_email_unique").on(sql`lower(${t.email})`).where(sql`not ${t.deleted}`),
+    index("users_suspended").on(t.id).where(sql`${t.status} = 'suspended' and not ${t.deleted}`),
     check("users_status_known", sql`${t.status} in ('active', 'dormant', 'suspended')`),
     check("users_login_type_known", sql`${t.loginType} in ('token', 'none')`),
   ],

@@ -23,6 +23,10 @@ import { users } from "./users.ts";
 
 /** The predicate of the indexes that hold prebuilds only; an index predicate cannot take a parameter. */
 const ownedByPrebuilds = sql`owner_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid and not deleted`;
+/** The same for the indexes that hold what belongs to people. */
+const ownedByPeople = sql`owner_id <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid and not deleted`;
+/** All that lifecycle rules write; of a prebuild none of it is set. */
+const lifecycleFields = sql`num_nonnulls(autostart_schedule, next_start_at, ttl, dormant_at, deleting_at, latest_deadline)`;
 
 export const workspaces = pgTable(
   "workspaces",
@@ -54,6 +58,8 @@ export const workspaces = pgTable(
     lastUsedAt: instant("last_used_at").notNull().defaultNow(),
     dormantAt: instant("dormant_at"),
     deletingAt: instant("deleting_at"),
+    /** The build from whose end the lifecycle was computed last; another one than the latest, or none: it is to be. */
+    lifecycleBuildId: uuid("lifecycle_build_id"),
 
     /** The columns from here on repeat what builds, jobs and agents say; triggers keep them (see ARCHITECTURE.md). */
     latestBuildId: uuid("latest_build_id"),
@@ -61,6 +67,9 @@ export const workspaces = pgTable(
     latestTransition: text("latest_transition").$type<Transition>(),
     latestJobStatus: text("latest_job_status").$type<JobStatus>(),
     latestTemplateVersionId: uuid("latest_template_version_id"),
+    latestDeadline: instant("latest_deadline"),
+    /** When the latest build has failed; null when it has not. */
+    latestFailedAt: instant("latest_failed_at"),
     /** All agents of the latest build are ready; false while there are none. */
     agentsReady: boolean("agents_ready").notNull().default(false),
     /** The preset of the newest build that has one. */
@@ -86,11 +95,39 @@ export const workspaces = pgTable(
     index("workspaces_prebuild_failures")
       .on(t.presetId, t.createdAt)
       .where(sql`${t.createdAsPrebuild} and prebuild_outcome = 'failed'`),
+    index("workspaces_autostop_due")
+      .on(t.latestDeadline)
+      .where(
+        sql`latest_deadline is not null and not deleted and dormant_at is null and latest_transition = 'start' and latest_job_status in ('succeeded', 'canceled')`,
+      ),
+    index("workspaces_autostart_due")
+      .on(t.nextStartAt)
+      .where(
+        sql`next_start_at is not null and not deleted and dormant_at is null and latest_transition = 'stop' and latest_job_status in ('succeeded', 'canceled')`,
+      ),
+    index("workspaces_autostart_unknown")
+      .on(t.id)
+      .where(sql`autostart_schedule is not null and next_start_at is null and not deleted`),
+    index("workspaces_failed_builds")
+      .on(t.templateId, t.latestFailedAt)
+      .where(sql`${ownedByPeople} and latest_failed_at is not null and latest_transition in ('start', 'stop')`),
+    index("workspaces_dormancy_due").on(t.templateId, t.lastUsedAt).where(sql`${ownedByPeople} and dormant_at is null`),
+    index("workspaces_deletion_due").on(t.deletingAt).where(sql`deleting_at is not null and not deleted`),
+    index("workspaces_lifecycle_unsettled")
+      .on(t.id)
+      .where(
+        sql`${ownedByPeople} and lifecycle_build_id is distinct from latest_build_id and latest_job_status = 'succeeded' and latest_transition in ('start', 'stop')`,
+      ),
+    index("workspaces_prebuilds_in_lifecycle").on(t.id).where(sql`${ownedByPrebuilds} and ${lifecycleFields} > 0`),
     index("workspaces_shared_with_users").using("gin", t.userAcl).where(sql`${t.userAcl} <> '{}'`),
     index("workspaces_shared_with_groups").using("gin", t.groupAcl).where(sql`${t.groupAcl} <> '{}'`),
     check(
       "workspaces_prebuilds_not_shared",
       sql`(${t.userAcl} = '{}' and ${t.groupAcl} = '{}') or ${t.ownerId} <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'`,
+    ),
+    check(
+      "workspaces_prebuilds_outside_lifecycle",
+      sql`${lifecycleFields} = 0 or ${t.ownerId} <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'`,
     ),
     check(
       "workspaces_access_lists",
@@ -162,6 +199,10 @@ export const workspaceBuilds = pgTable(
   (t) => [
     uniqueIndex("workspace_builds_workspace_id_build_number_unique").on(t.workspaceId, t.buildNumber),
     uniqueIndex("workspace_builds_job_id_unique").on(t.jobId),
+    check(
+      "workspace_builds_deadline_within_max",
+      sql`${t.maxDeadline} is null or (${t.deadline} is not null and ${t.deadline} <= ${t.maxDeadline})`,
+    ),
     check("workspace_builds_transition_known", sql`${t.transition} in ('start', 'stop', 'delete')`),
   ],
 );
