@@ -41,7 +41,7 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
   roles: (bench, { quick }) =>
     benchRoles(bench, quick ? { organizations: 20, rounds: 1 } : { organizations: 10_000, rounds: 5 }),
   lifecycle: (bench, { quick }) =>
-    benchLifecycle(bench, quick ? { size: TINY, due: 10, rounds: 2 } : { size: LARGE, due: 100, rounds: 21 }),
+    benchLifecycle(bench, quick ? { size: TINY, due: 5, rounds: 2 } : { size: LARGE, due: 100, rounds: 21 }),
   claim: (bench, { quick }) =>
     benchClaim(bench, {
       size: quick ? SMALL : LARGE,
