@@ -26,7 +26,7 @@ export const auditEntrySchema = z.object({
   user: z
     .object({ id: z.guid(), username: z.string() })
     .nullable()
-    .describe("null for who worked without a token, with the command line"),
+    .describe("null for who worked without a token, with the command line, and for the rules of the lifecycle"),
   organization: z.object({ id: z.guid(), name: z.string() }).nullable(),
   ip: z.string().nullable(),
   user_agent: z.string().nullable(),

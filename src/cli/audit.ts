@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { LIFECYCLE } from "../audit/entry.ts";
 import type { AuditEntryView } from "../audit/view.ts";
 import { openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
@@ -42,7 +43,7 @@ const HEADINGS = ["TIME", "USER", "ACTION", "TYPE", "TARGET", "ORGANIZATION", "C
 function rowOf(entry: AuditEntryView): string[] {
   return [
     instantText(entry.time),
-    entry.user?.username ?? "(command line)",
+    entry.user?.username ?? (entry.user_agent === LIFECYCLE.userAgent ? "(lifecycle)" : "(command line)"),
     entry.action,
     entry.resource_type,
     oneLine(entry.resource_target),

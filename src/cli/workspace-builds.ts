@@ -76,7 +76,7 @@ async function cancel(client: Client, reference: string): Promise<BuildView> {
 const titleOfBuild = (build: BuildView) =>
   titleOf({ owner_name: build.workspace_owner_name, name: build.workspace_name });
 
-const HEADINGS = ["BUILD", "TRANSITION", "STATUS", "VERSION", "INITIATOR", "CREATED", "ID", "ERROR"];
+const HEADINGS = ["BUILD", "TRANSITION", "STATUS", "VERSION", "REASON", "INITIATOR", "CREATED", "ID", "ERROR"];
 
 function rowOf(build: BuildView): (string | number)[] {
   return [
@@ -84,6 +84,7 @@ function rowOf(build: BuildView): (string | number)[] {
     build.transition,
     build.status,
     build.template_version_name,
+    build.reason,
     build.initiator_name,
     build.created_at,
     build.id,

@@ -100,6 +100,9 @@ function describe(workspace: WorkspaceView): string[] {
     ["created", workspace.created_at],
     ["last used", workspace.last_used_at],
     ["stops at", build?.deadline],
+    ["starts at", workspace.next_start_at],
+    ["dormant", workspace.dormant_at && `since ${workspace.dormant_at}; activate it to start it`],
+    ["deleted at", workspace.deleting_at],
     ["dormant", workspace.dormant_at],
   ];
   return lines.flatMap(([name, value]) => (value ? [`${`${name}:`.padEnd(11)} ${value}`] : []));

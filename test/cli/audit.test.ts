@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { COMMAND_LINE } from "../../src/audit/entry.ts";
+import { COMMAND_LINE, LIFECYCLE } from "../../src/audit/entry.ts";
 import { insertAuditEntries } from "../../src/audit/store.ts";
 import { startApi } from "./api.ts";
 
@@ -15,7 +15,7 @@ describe("audit list", () => {
     const organizationId = api.defaultOrganizationId;
     const template = { type: "template", id: "1", target: "dev\n\u001b[31mbox", organizationId } as const;
     const diff = { name: { old: null, new: "x" }, description: { old: "a".repeat(60), new: "" } };
-    await insertAuditEntries(api.pool, COMMAND_LINE, [{ ...template, action: "create", diff }], new Date(0));
+    await insertAuditEntries(api.pool, LIFECYCLE, [{ ...template, action: "create", diff }], new Date(0));
     await insertAuditEntries(api.pool, COMMAND_LINE, [{ ...template, action: "write", diff }], new Date(0));
     await api.send("PUT", SETTINGS, { as: api.admin, json: { reconciliation_paused: true } });
 
@@ -30,7 +30,7 @@ describe("audit list", () => {
       lines[2] ?? "",
       /^1970-01-01T00:00:00Z +\(command line\) +write +template +dev \[31mbox +default +name: null -> "x", description: "a{39}… -> ""$/,
     );
-    assert.match(lines[3] ?? "", / create +template +dev \[31mbox +default$/);
+    assert.match(lines[3] ?? "", / \(lifecycle\) +create +template +dev \[31mbox +default$/);
     const two = await api.as(api.admin, "audit", "list", "--limit", "2");
     assert.deepEqual([two.stdout.split("\n").length, two.stderr], [4, "these are 2 of 3\n"]);
   });

@@ -37,7 +37,7 @@ test("a workspace is stopped, canceled, started and deleted, and its builds are 
   assert.match((await run("start", "dev")).stdout, /^starting alice\/dev /);
   await endBuilds();
   const builds = (await run("builds", "dev")).stdout.split("\n");
-  assert.match(builds[0] ?? "", /^BUILD +TRANSITION +STATUS +VERSION +INITIATOR +CREATED +ID +ERROR$/);
+  assert.match(builds[0] ?? "", /^BUILD +TRANSITION +STATUS +VERSION +REASON +INITIATOR +CREATED +ID +ERROR$/);
   assert.deepEqual(
     builds.slice(1, 4).map((line) => line.trim().split(/ +/).slice(0, 3)),
     [
