@@ -244,7 +244,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   metrics.observeProcess({ isLeader: () => leadership.isLeader, runningBuilds: () => worker.running });
   const stallMs = Math.max(3 * config.reconciliationIntervalMs, SHORTEST_STALL_MS);
   health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
-  health.restartWhenIdle("the rules of the lifecycle", () => lifecycle?.idleMs() ?? 0, 3 * LIFECYCLE_MS);
+  // When very much is due at once it takes its time, and a restart would only make it begin again.
+  health.restartWhenIdle("the rules of the lifecycle", () => lifecycle?.idleMs() ?? 0, 10 * LIFECYCLE_MS);
   health.restartWhenIdle("looking for work", worker.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
   health.unreadyWhenIdle("the database does not answer", leadership.idleMs, UNREADY_MS);
 

@@ -47,7 +47,7 @@ export async function recomputeLifecycle(client: pg.PoolClient, change: Template
 }
 
 function sameRequirement(one: AutostopRequirement, other: AutostopRequirement): boolean {
-  return one.days === other.days && one.weeks === other.weeks;
+  return one.days === other.days && (one.days === 0 || one.weeks === other.weeks);
 }
 
 /**
@@ -104,7 +104,11 @@ async function recomputeDeletions(client: pg.PoolClient, { templateId, after }: 
   return rowCount ?? 0;
 }
 
-/** `least` takes no notice of null: who has no deadline gets the latest one that is allowed, without one all stay. */
+/**
+ * A latest deadline that is near stays where it is unless it is lifted: notice is given of what is new, and does not put
+ * off what everybody has known. `least` takes no notice of null: who has no deadline gets the latest one that is
+ * allowed, without one all stay.
+ */
 async function recomputeDeadlines(client: pg.PoolClient, { templateId, after, now }: TemplateChange): Promise<number> {
   const { rows } = await client.query<{ schedule: string }>(
     `select distinct u.quiet_hours_schedule as schedule from workspaces w join users u on u.id = w.owner_id
@@ -112,23 +116,29 @@ async function recomputeDeadlines(client: pg.PoolClient, { templateId, after, no
     [templateId],
   );
   const schedules = rows.map(({ schedule }) => schedule);
-  // The rule itself spares who has run for less than an hour.
-  const from = new Date(now.getTime() + NOTICE_MS - HOUR_MS);
-  const stops = schedules.map((given) => nextRequiredStop(after.autostopRequirement, quietHoursOf(given), from));
+  const noticed = new Date(now.getTime() + NOTICE_MS);
+  const stopsFrom = (earliest: Date) => {
+    // The rule itself spares who has run for less than an hour.
+    const from = new Date(earliest.getTime() - HOUR_MS);
+    return schedules.map((given) => nextRequiredStop(after.autostopRequirement, quietHoursOf(given), from));
+  };
   const { rowCount } = await client.query(
     `update workspace_builds b set max_deadline = n.max_deadline, deadline = least(b.deadline, n.max_deadline)
      from (
-       select w.latest_build_id as id, least(r.stop, greatest(j.completed_at + $4::float8 * interval '1 millisecond',
-         case when $4 > 0 then $5::timestamptz end)) as max_deadline
+       select w.latest_build_id as id,
+         least(case when l.max_deadline = r.soon then r.soon else r.stop end,
+           case when e.ends_at < $6 then greatest(e.ends_at, least(l.max_deadline, $6)) else e.ends_at end) as max_deadline
        from workspaces w
        join users u on u.id = w.owner_id
        join workspace_builds l on l.id = w.latest_build_id
        join provisioner_jobs j on j.id = l.job_id
-       join unnest($2::text[], $3::timestamptz[]) as r (schedule, stop) on r.schedule = u.quiet_hours_schedule
+       join unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) as r (schedule, soon, stop)
+         on r.schedule = u.quiet_hours_schedule
+       cross join lateral (select j.completed_at + $5::float8 * interval '1 millisecond' as ends_at) e
        where ${RUNNING}
      ) n
      where b.id = n.id and b.max_deadline is distinct from n.max_deadline`,
-    [templateId, schedules, stops, after.maxTtlMs || null, new Date(now.getTime() + NOTICE_MS)],
+    [templateId, schedules, stopsFrom(now), stopsFrom(noticed), after.maxTtlMs || null, noticed],
   );
   return rowCount ?? 0;
 }

@@ -190,6 +190,24 @@ describe("when a template changes, the deadlines of its workspaces that run", ()
     assert.deepEqual(await read(unclaimed), before);
   });
 
+  it("stay where they are when they are near and known: the two hours are for what is new", async (t) => {
+    const { workspace, read, change } = await givenChangingTemplate(t);
+    const quiet = { quietHours: "59 11 * * *", deadline: hours(1), maxDeadline: new Date(hours(2).getTime() - 60_000) };
+    const stopsSoon = await workspace({ startedAt: hours(-1), ...quiet });
+    const endsSoon = await workspace({ startedAt: hours(-17.5), deadline: hours(0.5), maxDeadline: hours(0.5) });
+    const lifted = await workspace({ startedAt: hours(-19), deadline: hours(0.25), maxDeadline: hours(0.25) });
+    const before = { ...ttl(4), ...daily(), maxTtlMs: 18 * HOUR_MS };
+    await change(before, { ...before, maxTtlMs: 20 * HOUR_MS });
+    assert.deepEqual((await read(stopsSoon)).max_deadline, quiet.maxDeadline);
+    assert.deepEqual((await read(endsSoon)).max_deadline, hours(2.5));
+    assert.deepEqual((await read(lifted)).max_deadline, hours(1));
+    await change(before, { ...before, maxTtlMs: 10 * HOUR_MS });
+    assert.deepEqual((await read(endsSoon)).max_deadline, hours(2), "two hours from now, for it was later");
+    assert.deepEqual((await read(lifted)).max_deadline, hours(1), "it was an hour from now already");
+    const none = { autostopRequirement: { days: 0, weeks: 1 } };
+    assert.deepEqual(await change(none, { autostopRequirement: { days: 0, weeks: 2 } }), NOTHING);
+  });
+
   it("are the earlier one of quiet hours and the longest time to live", async (t) => {
     const { workspace, read, change } = await givenChangingTemplate(t);
     const ids = [await workspace({ startedAt: hours(-1) }), await workspace({ startedAt: hours(-8) })];

@@ -36,8 +36,13 @@ function followStops(model: Model, oracle: Oracle, workspace: Workspace): void {
   if (latest.transition !== "start" || latest.status !== "succeeded") return;
   const soonest = model.now + NOTICE;
   const { maxTtl } = template.rules;
-  const longest = maxTtl > 0 ? Math.max((latest.endedAt ?? 0) + maxTtl, soonest) : null;
-  const maxDeadline = earliest(oracle.requiredStop(workspace, soonest), longest);
+  const known = workspace.maxDeadline;
+  // Notice is given of what is new; what was known already comes when it was to come.
+  const stop = oracle.requiredStop(workspace, model.now);
+  const required = stop === known ? stop : oracle.requiredStop(workspace, soonest);
+  const end = maxTtl > 0 ? (latest.endedAt ?? 0) + maxTtl : null;
+  const longest = end === null || end >= soonest ? end : Math.max(end, Math.min(known ?? soonest, soonest));
+  const maxDeadline = earliest(required, longest);
   if (maxDeadline === workspace.maxDeadline) return;
   workspace.maxDeadline = maxDeadline;
   workspace.deadline = earliest(workspace.deadline, maxDeadline);
