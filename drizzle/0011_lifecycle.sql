@@ -65,14 +65,16 @@ end $$;
 --> statement-breakpoint
 create function keep_latest_deadline() returns trigger language plpgsql as $$
 begin
-  update workspaces w set latest_deadline = new.deadline
-  where w.id = new.workspace_id and w.latest_build_id = new.id and w.latest_deadline is distinct from new.deadline;
+  update workspaces w set latest_deadline = n.deadline
+  from after n join before o on o.id = n.id
+  where n.deadline is distinct from o.deadline
+    and w.id = n.workspace_id and w.latest_build_id = n.id and w.latest_deadline is distinct from n.deadline;
   return null;
 end $$;
 --> statement-breakpoint
 create trigger keep_latest_deadline after update on workspace_builds
-  for each row when (old.deadline is distinct from new.deadline)
-  execute function keep_latest_deadline();
+  referencing old table as before new table as after
+  for each statement execute function keep_latest_deadline();
 --> statement-breakpoint
 -- Whatever has been written so far is made to fit what is demanded below.
 update workspaces
@@ -88,16 +90,21 @@ where w.id = b.workspace_id
   and (b.deadline is not null or b.max_deadline is not null)
   and (w.owner_id = 'c42fdf75-3097-471c-8c33-fb52454d81c0' or b.max_deadline < b.deadline or b.deadline is null);
 --> statement-breakpoint
--- Nothing has started workspaces by their schedules before. Those that are stopped start at their next time, which the
--- leader computes where it is null, and not at once for a time that is long past.
+-- Nothing has acted by these dates before, so nothing is to happen at once for what is long past. Who has overrun a
+-- deadline gets another one from the leader, which computes it where the latest build is not the one that it was
+-- computed from; who is stopped starts at the next time; and all count as used today, for use was not written down.
 update workspaces w
-set latest_deadline = b.deadline, lifecycle_build_id = w.latest_build_id, next_start_at = null,
-  latest_failed_at = case when j.job_status = 'failed' then j.completed_at end
+set latest_deadline = b.deadline,
+    lifecycle_build_id = case when b.deadline <= now() then null else w.latest_build_id end,
+    next_start_at = null,
+    last_used_at = now(),
+    latest_failed_at = case when j.job_status = 'failed' then j.completed_at end
 from workspace_builds b join provisioner_jobs j on j.id = b.job_id
 where b.id = w.latest_build_id and w.owner_id <> 'c42fdf75-3097-471c-8c33-fb52454d81c0' and not w.deleted;
 --> statement-breakpoint
 CREATE INDEX "users_suspended" ON "users" USING btree ("id") WHERE "users"."status" = 'suspended' and not "users"."deleted";--> statement-breakpoint
-CREATE INDEX "workspaces_autostop_due" ON "workspaces" USING btree ("latest_deadline") WHERE latest_deadline is not null and not deleted and dormant_at is null and latest_transition = 'start' and latest_job_status in ('succeeded', 'canceled');--> statement-breakpoint
+CREATE INDEX "workspaces_autostop_due" ON "workspaces" USING btree ("latest_deadline") WHERE latest_deadline is not null and not deleted and dormant_at is null and latest_job_status in ('succeeded', 'canceled');--> statement-breakpoint
+CREATE INDEX "workspaces_running" ON "workspaces" USING btree ("owner_id","id") WHERE owner_id <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid and not deleted and dormant_at is null and latest_job_status in ('succeeded', 'canceled') and (latest_transition = 'start' or latest_job_status = 'canceled');--> statement-breakpoint
 CREATE INDEX "workspaces_autostart_due" ON "workspaces" USING btree ("next_start_at") WHERE next_start_at is not null and not deleted and dormant_at is null and latest_transition = 'stop' and latest_job_status in ('succeeded', 'canceled');--> statement-breakpoint
 CREATE INDEX "workspaces_autostart_unknown" ON "workspaces" USING btree ("id") WHERE autostart_schedule is not null and next_start_at is null and not deleted;--> statement-breakpoint
 CREATE INDEX "workspaces_failed_builds" ON "workspaces" USING btree ("template_id","latest_failed_at") WHERE owner_id <> 'c42fdf75-3097-471c-8c33-fb52454d81c0'::uuid and not deleted and latest_failed_at is not null and latest_transition in ('start', 'stop');--> statement-breakpoint

@@ -36,6 +36,7 @@ begin
   return null;
 end $$;
 drop index workspaces_autostop_due;
+drop index workspaces_running;
 drop index workspaces_autostart_due;
 drop index workspaces_autostart_unknown;
 drop index workspaces_failed_builds;

@@ -96,10 +96,10 @@ describe("the lifecycle of a template in an apply file", () => {
       ],
     ],
     [
-      "a longest time to live without a default",
-      ["max_ttl: 8h"],
+      "a default that is for ever under a longest one",
+      ["default_ttl: 0", "max_ttl: 8h"],
       [
-        "5:14: templates[0].max_ttl: default_ttl is 0, so workspaces run for ever, but max_ttl is 8h: set default_ttl to at most 8h, or max_ttl to 0",
+        "6:14: templates[0].max_ttl: default_ttl is 0, so workspaces run for ever, but max_ttl is 8h: set default_ttl to at most 8h, or max_ttl to 0",
       ],
     ],
   ];

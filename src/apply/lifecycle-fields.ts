@@ -17,9 +17,9 @@ const weeksField = rule<number>(
   (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= weeks,
 );
 
-/** What a template says of the lifecycle of its workspaces. Of what is optional the template keeps what it has. */
+/** What a template says of the lifecycle of its workspaces; what is left out is as `wantedLifecycle` has it. */
 export const lifecycleFields = {
-  default_ttl: seconds(0, ttlDays).default(0),
+  default_ttl: seconds(0, ttlDays).optional(),
   max_ttl: seconds(0, ttlDays).optional(),
   activity_bump: seconds(0, ttlDays).optional(),
   failure_ttl: secondsOrNever(ttlDays).optional(),
@@ -35,12 +35,16 @@ export const lifecycleFields = {
 /** What a document says of one template's lifecycle; durations are seconds. */
 export type GivenLifecycle = z.output<z.ZodObject<typeof lifecycleFields>>;
 
-/** A template's lifecycle as the document wants it. */
+/**
+ * A template's lifecycle as the document wants it. What it leaves out the template keeps, except for a default time to
+ * live, which is 0 then, unless the template has a longest one, under which it cannot be.
+ */
 export function wantedLifecycle(given: GivenLifecycle, current: TemplateLifecycle): TemplateLifecycle {
   const { autostop_requirement: stop, autostart_requirement: start } = given;
+  const maxTtlMs = milliseconds(given.max_ttl) ?? current.maxTtlMs;
   return {
-    defaultTtlMs: given.default_ttl * 1_000,
-    maxTtlMs: milliseconds(given.max_ttl) ?? current.maxTtlMs,
+    defaultTtlMs: milliseconds(given.default_ttl) ?? (maxTtlMs > 0 ? current.defaultTtlMs : 0),
+    maxTtlMs,
     activityBumpMs: milliseconds(given.activity_bump) ?? current.activityBumpMs,
     failureTtlMs: milliseconds(given.failure_ttl) ?? current.failureTtlMs,
     timeTilDormantMs: milliseconds(given.time_til_dormant) ?? current.timeTilDormantMs,
@@ -60,7 +64,8 @@ export function lifecycleProblem(wanted: Pick<TemplateLifecycle, "defaultTtlMs" 
 
 /** What of a document cannot be true together, whatever the template is now. */
 export function givenProblem({ default_ttl: ttl, max_ttl: max }: GivenLifecycle): string | undefined {
-  return max === undefined ? undefined : lifecycleProblem({ defaultTtlMs: ttl * 1_000, maxTtlMs: max * 1_000 });
+  if (ttl === undefined || max === undefined) return undefined;
+  return lifecycleProblem({ defaultTtlMs: ttl * 1_000, maxTtlMs: max * 1_000 });
 }
 
 /** The names of the settings in which two lifecycles differ. */

@@ -80,7 +80,8 @@ export function planTemplates(
     const lifecycle = wantedLifecycle(given, current?.lifecycle ?? NEW_TEMPLATE_LIFECYCLE);
     const contradiction = lifecycleProblem(lifecycle);
     if (contradiction !== undefined) {
-      problems.push({ field: `templates[${index}].default_ttl`, detail: contradiction });
+      const key = given.default_ttl === undefined ? "max_ttl" : "default_ttl";
+      problems.push({ field: `templates[${index}].${key}`, detail: contradiction });
       continue;
     }
     const planned = { given, current, lifecycle, organization, versionName, state, writes, newId: options.newId };

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { durationText, parseDuration } from "../duration.ts";
+import { UsageError } from "../errors.ts";
 import type { WorkspaceView } from "../workspaces/schema.ts";
 import { type Client, openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
@@ -28,6 +29,9 @@ export function addScheduleCommands(workspaces: Command, io: Io): void {
     .argument("<when>", `five cron fields, such as "30 9 * * 1-5", or ${OFF}`)
     .option("--timezone <zone>", "the time zone whose clocks count, such as Europe/Berlin; UTC unless given")
     .action(async (reference: string, when: string, options: Options & { readonly timezone?: string }) => {
+      if (options.timezone !== undefined && /^\s*CRON_TZ=/.test(when)) {
+        throw new UsageError("error: give the time zone once, with CRON_TZ= or with --timezone");
+      }
       const client = await openClient(io);
       const zone = options.timezone === undefined ? "" : `CRON_TZ=${options.timezone} `;
       const asked = { schedule: when === OFF ? null : `${zone}${when}` };
@@ -36,7 +40,9 @@ export function addScheduleCommands(workspaces: Command, io: Io): void {
 
   command(schedule, "stop")
     .description("say how long after its start one workspace stops by itself; it counts from the next start")
-    .argument("<after>", `a duration such as 8h, or ${OFF}`, (given) => (given === OFF ? 0 : duration(given)))
+    .argument("<after>", `a duration such as 8h, or ${OFF}`, (given) =>
+      [OFF, "0"].includes(given) ? 0 : duration(given),
+    )
     .action(async (reference: string, after: number, options: Options) => {
       print(io, await change(await openClient(io), reference, "ttl", { ttl_ms: after || null }), options);
     });

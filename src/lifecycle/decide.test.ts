@@ -57,6 +57,12 @@ check("autostop", [
   ["LIF-16: stops a workspace whose deadline is exactly now", runsOut, STOP],
   ["leaves a workspace whose deadline is to come", and(runsOut, { build: { deadline: at(1) } }), null],
   ["leaves a workspace without a deadline", {}, null],
+  [
+    "stops a workspace whose stop was canceled",
+    and(runsOut, { build: { transition: "stop", jobStatus: "canceled" } }),
+    STOP,
+  ],
+  ["leaves a workspace that has been stopped", and(runsOut, { build: { transition: "stop" } }), null],
   ["stops what a canceled start has left", and(runsOut, { build: { jobStatus: "canceled" } }), STOP],
   ["leaves what a failed start has left", and(runsOut, { build: { jobStatus: "failed" } }), null],
   ["leaves a dormant workspace", and(runsOut, { dormantAt: at(-HOUR) }), null],

@@ -1,5 +1,6 @@
 import type { JobStatus } from "../vocabulary.ts";
 import { nextStart } from "./autostart.ts";
+import { mayRun } from "./dormancy.ts";
 import type { WorkspaceLifecycle } from "./facts.ts";
 
 /** Why the lifecycle builds a workspace. */
@@ -35,14 +36,18 @@ export function decide(w: WorkspaceLifecycle, { tick, steadyTick }: DecisionTime
   if (mustStop(w, steadyTick)) return { kind: "stop", reason: "autostop" };
   if (mustStart(w, tick)) return { kind: "start", reason: "autostart" };
   if (hasFailedLongAgo(w, steadyTick)) return { kind: "stop", reason: "autostop" };
-  if (isForgotten(w, steadyTick)) return { kind: "dormancy", stops: transition === "start" };
+  if (isForgotten(w, steadyTick)) return { kind: "dormancy", stops: mayRun(w.build) };
   if (mustGo(w, steadyTick)) return { kind: "delete", reason: "autodelete" };
   return null;
 }
 
-/** Its deadline has come, or its owner has been suspended. */
+/**
+ * Its deadline has come, or its owner has been suspended. It is taken to run when it was started, and also when a build
+ * was canceled: nobody gets around a deadline by canceling the stop.
+ */
 function mustStop({ build, dormantAt, ownerStatus }: WorkspaceLifecycle, now: Date): boolean {
-  if (build.transition !== "start" || build.jobStatus === "failed" || dormantAt !== null) return false;
+  if (build.jobStatus === "failed" || dormantAt !== null) return false;
+  if (build.transition !== "start" && build.jobStatus !== "canceled") return false;
   return ownerStatus === "suspended" || (build.deadline !== null && now >= build.deadline);
 }
 

@@ -7,6 +7,9 @@ export type Ticks = { readonly tick: Date; readonly steadyTick: Date };
 
 const nanoseconds = (column: string): string => `make_interval(secs => ${column} / 1e9)`;
 
+/** What a build that was canceled was to end goes on. */
+const MAY_RUN = "(w.latest_transition = 'start' or w.latest_job_status = 'canceled')";
+
 /** Of one template or owner as many in one minute; so the planner knows that there are few, and takes the index. */
 const EACH = 1_000;
 
@@ -18,15 +21,14 @@ export const DUE = `
   select id from (
     select w.id, w.latest_template_version_id as version_id from workspaces w
     where w.latest_deadline is not null and w.latest_deadline <= $2 and not w.deleted and w.dormant_at is null
-      and w.latest_transition = 'start' and w.latest_job_status in ('succeeded', 'canceled')
-      and w.owner_id <> ${SYSTEM_USER}
+      and w.latest_job_status in ('succeeded', 'canceled') and ${MAY_RUN} and w.owner_id <> ${SYSTEM_USER}
     union
     select theirs.id, theirs.version_id from users u
     cross join lateral (
       select w.id, w.latest_template_version_id as version_id from workspaces w
       where w.owner_id = u.id and w.owner_id <> ${SYSTEM_USER} and not w.deleted and w.dormant_at is null
-        and w.latest_transition = 'start' and w.latest_job_status in ('succeeded', 'canceled')
-      order by lower(w.name) limit ${EACH}
+        and w.latest_job_status in ('succeeded', 'canceled') and ${MAY_RUN}
+      order by w.id limit ${EACH}
     ) theirs
     where u.status = 'suspended' and not u.deleted
     union
@@ -61,7 +63,7 @@ export const DUE = `
     join templates t on t.id = w.template_id and t.time_til_dormant_autodelete > 0
     where w.deleting_at is not null and w.deleting_at < $2 and not w.deleted and w.dormant_at is not null
       and w.latest_job_status in ('succeeded', 'failed', 'canceled') and w.owner_id <> ${SYSTEM_USER}
-      and not (w.latest_transition = 'delete' and w.latest_failed_at > $2 - interval '24 hours')
+      and not (w.latest_transition = 'delete' and coalesce(w.latest_failed_at > $2 - interval '24 hours', false))
   ) due
   order by version_id, id`;
 

@@ -21,6 +21,8 @@ import { storeDormancy, storeNextStarts } from "./store.ts";
 /** How many workspaces are worked on at once. */
 const CONCURRENCY = 10;
 const MINUTE_MS = 60_000;
+/** After how many ticks it is told again that workers are lacking. */
+const REMIND_TICKS = 10;
 
 /** Why nothing was done with a workspace that a rule seemed due for. */
 type SkipReason = "not_due" | "busy" | "no_provisioner" | "refused" | "failed";
@@ -44,6 +46,7 @@ export type Executor = {
  */
 export function createExecutor(context: Context, monotonicMs: () => number = () => performance.now()): Executor {
   let clock: ClockState | undefined;
+  let lack = { provisioners: "", ticks: 0 };
 
   /** What starts is due by the clock; what stops only by the time that has gone by steadily. */
   function readTicks(now: Date): Ticks {
@@ -59,13 +62,21 @@ export function createExecutor(context: Context, monotonicMs: () => number = () 
     return { tick: minuteOf(now.getTime()), steadyTick: minuteOf(steadyTime(clock)) };
   }
 
+  /** What waits for workers is told when other ones are lacking than at the last tick, and now and then as a reminder. */
+  function tellLacks(lacking: ReadonlyMap<string, readonly string[]>): void {
+    const provisioners = [...lacking.keys()].sort().join();
+    lack = { provisioners, ticks: lack.provisioners === provisioners ? lack.ticks + 1 : 0 };
+    if (lack.ticks % REMIND_TICKS !== 0) return;
+    for (const [provisioner, what] of lacking) tellLack(context, provisioner, what);
+  }
+
   return {
     async tick(signal) {
       const now = context.clock.now();
       const ticks = readTicks(now);
       const repairs = await repairLifecycle(context, now, signal);
       const due = await withTransaction(context.pool, BEGIN.snapshot, (client) => readDue(client, ticks));
-      const live = due.length > 0 ? await readLiveProvisioners(context.pool, now) : new Set<string>();
+      const live = due.length > 0 ? await readLiveProvisioners(context.pool) : new Set<string>();
       const done = new Map<LifecycleReason, number>();
       const skipped = new Map<SkipReason, number>();
       const lacking = new Map<string, string[]>();
@@ -80,7 +91,7 @@ export function createExecutor(context: Context, monotonicMs: () => number = () 
         }
       };
       await Promise.all(Array.from({ length: CONCURRENCY }, work));
-      for (const [provisioner, what] of lacking) tellLack(context, provisioner, what);
+      tellLacks(lacking);
       if (done.size > 0) {
         context.wake.jobs();
         context.log.info({ ...Object.fromEntries(done), due: due.length }, "applied the rules of the lifecycle");
@@ -177,12 +188,12 @@ function tell({ log }: Context, facts: LifecycleFacts, action: LifecycleAction):
   log.info(fields, `${fields.reason}: ${DONE[action.kind]} ${titleOf(facts)}`);
 }
 
-/** One line for all that waits, because it is told every minute. */
+/** One line for all that waits, because it may be much. */
 function tellLack({ log }: Context, provisioner: string, what: readonly string[]): void {
   const some = what.slice(0, 3).join(", ") + (what.length > 3 ? `, and ${what.length - 3} more` : "");
   log.warn(
     { provisioner, count: what.length },
-    `waiting for a worker for ${provisioner} templates, of which none is there: ${some}; start a daemon with PREBUILDD_PROVISIONERS above 0`,
+    `waiting for a worker for ${provisioner} templates, of which none is there: ${some}; a daemon with a driver for them and PREBUILDD_PROVISIONERS above 0 would be one`,
   );
 }
 

@@ -93,13 +93,15 @@ async function recomputeStarts(client: pg.PoolClient, { templateId, after, now }
   return rowCount ?? 0;
 }
 
-async function recomputeDeletions(client: pg.PoolClient, { templateId, after }: TemplateChange): Promise<number> {
-  // Null for who is not dormant.
-  const deletingAt = "w.dormant_at + $2::float8 * interval '1 millisecond'";
+async function recomputeDeletions(client: pg.PoolClient, { templateId, after, now }: TemplateChange): Promise<number> {
+  // Null for who is not dormant. What would be deleted at once is kept for another day, unless it was to go before.
+  const exact = "w.dormant_at + $2::float8 * interval '1 millisecond'";
+  const kept = `greatest(${exact}, least(w.deleting_at, $3::timestamptz + interval '1 day'))`;
+  const deletingAt = `case when ${exact} <= $3 then ${kept} else ${exact} end`;
   const { rowCount } = await client.query(
     `update workspaces w set deleting_at = ${deletingAt}
      where ${OURS} and w.deleting_at is distinct from ${deletingAt}`,
-    [templateId, after.timeTilDormantAutodeleteMs || null],
+    [templateId, after.timeTilDormantAutodeleteMs || null, now],
   );
   return rowCount ?? 0;
 }

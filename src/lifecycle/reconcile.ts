@@ -6,8 +6,8 @@ import { nextStart } from "./autostart.ts";
 import { JUMP_MS } from "./clock-jump.ts";
 import { deadlinesFrom } from "./deadlines.ts";
 import { type LifecycleFacts, readLifecycle } from "./facts-store.ts";
-import { clearPrebuilds, lockWrong, type WRONG } from "./repair-store.ts";
-import { type Dates, storeDates, storeNextStarts } from "./store.ts";
+import { clearPrebuilds, lockWrong, readUnscheduled, storeUnscheduled, type WRONG } from "./repair-store.ts";
+import { type Dates, storeDates } from "./store.ts";
 
 /**
  * Computes the lifecycle of a workspace when a build has ended, in the transaction that ends it: a start that succeeded
@@ -32,7 +32,7 @@ function datesFrom(facts: LifecycleFacts, at: Date): Dates {
 }
 
 /** How many workspaces were put right, by what was wrong. */
-export type Repairs = { readonly prebuilds: number } & Readonly<Record<keyof typeof WRONG, number>>;
+export type Repairs = Readonly<Record<keyof typeof WRONG | "prebuilds" | "unscheduled", number>>;
 
 /**
  * Puts right what others have left: earlier releases and control planes that share the database know nothing of these
@@ -56,7 +56,7 @@ export async function repairLifecycle(context: Context, now: Date, signal: Abort
     ),
     unsettled: await repair("unsettled", settleLate),
     future: await repair("future", bringBack),
-    unscheduled: await repair("unscheduled", schedule),
+    unscheduled: await attempt("unscheduled", schedule(context, now)),
   };
   for (const [wrong, count] of Object.entries(repairs)) {
     if (count > 0)
@@ -135,12 +135,14 @@ async function bringBack(client: pg.PoolClient, wrong: readonly LifecycleFacts[]
   return changed.length;
 }
 
-async function schedule(client: pg.PoolClient, wrong: readonly LifecycleFacts[], now: Date): Promise<number> {
+/** Each schedule is looked at once, however many workspaces have it. */
+async function schedule({ pool }: Context, now: Date): Promise<number> {
   // From this minute on, so that a start that is due now is not lost.
   const justBefore = new Date(Math.floor(now.getTime() / 60_000) * 60_000 - 1);
-  const starts = wrong
-    .map((facts) => ({ workspaceId: facts.workspaceId, nextStartAt: nextStart(facts, justBefore) }))
-    .filter(({ nextStartAt }) => nextStartAt !== null);
-  await storeNextStarts(client, starts);
-  return starts.length;
+  const starts = (await readUnscheduled(pool)).flatMap(({ schedule, days }) => {
+    const template = { allowUserAutostart: true, autostartDays: days };
+    const nextStartAt = nextStart({ autostartSchedule: schedule, template }, justBefore);
+    return nextStartAt ? [{ schedule, days, nextStartAt }] : [];
+  });
+  return withTransaction(pool, BEGIN.impatient, (client) => storeUnscheduled(client, starts));
 }

@@ -13,10 +13,6 @@ export const WRONG = {
     and w.lifecycle_build_id is distinct from w.latest_build_id and w.latest_job_status = 'succeeded'
     and w.latest_transition in ('start', 'stop')
     and not exists (select from unfinished_claims c where c.workspace_id = w.id)`,
-  /** It is to start by itself, and nobody has said when. */
-  unscheduled: `from workspaces w join templates t on t.id = w.template_id
-    where w.autostart_schedule is not null and w.next_start_at is null and not w.deleted
-      and w.owner_id <> ${SYSTEM_USER} and t.allow_user_autostart and t.autostart_days > 0`,
   /** Its latest build is from after $3: its dates were computed while a clock was ahead. */
   future: `from provisioner_jobs j join workspace_builds b on b.job_id = j.id
     join workspaces w on w.id = b.workspace_id and w.latest_build_id = b.id
@@ -48,6 +44,41 @@ export async function lockWrong(
 /** Finds and locks what is wrong: $1 is an id, behind which it looks, $2 how many at most. */
 export function wrongQuery(wrong: keyof typeof WRONG): string {
   return `select w.id ${WRONG[wrong]} and w.id > $1 order by w.id limit $2 for no key update of w skip locked`;
+}
+
+/** The workspaces `w` of templates `t` that are to start by themselves, and nobody has said when. */
+export const UNSCHEDULED = `w.template_id = t.id and w.autostart_schedule is not null and w.next_start_at is null
+  and not w.deleted and w.owner_id <> ${SYSTEM_USER} and t.allow_user_autostart and t.autostart_days > 0`;
+
+/** A schedule, on the days (as bits) that templates allow. */
+export type ScheduleOnDays = { readonly schedule: string; readonly days: number };
+
+/** The schedules of workspaces that nobody has said the next start of; those that never come true are among them. */
+export async function readUnscheduled(db: Queryable): Promise<ScheduleOnDays[]> {
+  const { rows } = await db.query<ScheduleOnDays>(
+    `select distinct w.autostart_schedule as schedule, t.autostart_days as days
+     from workspaces w, templates t where ${UNSCHEDULED}`,
+  );
+  return rows;
+}
+
+/** Says when the workspaces of these schedules start next; returns how many there were. */
+export async function storeUnscheduled(
+  db: Queryable,
+  starts: readonly (ScheduleOnDays & { readonly nextStartAt: Date })[],
+): Promise<number> {
+  if (starts.length === 0) return 0;
+  const { rowCount } = await db.query(
+    `update workspaces w set next_start_at = s.next_start_at
+     from templates t, unnest($1::text[], $2::smallint[], $3::timestamptz[]) as s (schedule, days, next_start_at)
+     where ${UNSCHEDULED} and w.autostart_schedule = s.schedule and t.autostart_days = s.days`,
+    [
+      starts.map(({ schedule }) => schedule),
+      starts.map(({ days }) => days),
+      starts.map(({ nextStartAt }) => nextStartAt),
+    ],
+  );
+  return rowCount ?? 0;
 }
 
 /** Takes away what lifecycle rules have set on prebuilds; returns their ids. */

@@ -72,7 +72,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       : undefined;
 
   async function report(): Promise<void> {
-    await reportWorker(context.pool, self, context.clock.now());
+    await reportWorker(context.pool, self);
   }
 
   async function fill(signal: AbortSignal): Promise<void> {
@@ -140,7 +140,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       draining = true;
       await reporting?.[Symbol.asyncDispose]();
       if (reporting) {
-        await forgetWorker(context.pool, workerId, context.clock.now()).catch((err: unknown) => {
+        await forgetWorker(context.pool, workerId).catch((err: unknown) => {
           log.debug({ err }, "this worker could not sign off; it is taken for gone in a minute");
         });
       }

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
+import { SYSTEM_USER } from "../system-user.ts";
 import type { BuildReason, JobStatus, Transition } from "../vocabulary.ts";
 import { OWNERSHIP } from "./ownership-store.ts";
 import type { Parameter } from "./preset-match.ts";
@@ -83,7 +84,10 @@ type AddedBuild = {
   readonly now: Date;
 };
 
-/** Adds a build, whose preset is the workspace's as long as it is one of the version that is built. */
+/**
+ * Adds a build, whose preset is the workspace's as long as it is one of the version that is built. It has the deadlines
+ * of the latest one until it ends, so that they still count if it is canceled. Whoever starts a workspace uses it.
+ */
 export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Promise<void> {
   await client.query(
     `with latest as (
@@ -101,12 +105,16 @@ export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Pro
        where $9::text[] is null
        union all
        select $2, name, value from unnest($9::text[], $10::text[]) as given (name, value)
+     ), used as (
+       update workspaces set last_used_at = greatest(last_used_at, $6)
+       where id = $1 and $4 = 'start' and $13 = 'initiator' and owner_id <> ${SYSTEM_USER}
      )
      insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
-       transition, initiator_id, job_id, reason, template_version_preset_id, provisioner_state)
-     select $2, $6, $6, id, $8, latest_build_number + 1, $4, $5, $3, $13,
-       (select p.id from template_version_presets p where p.id = latest.preset_id and p.template_version_id = $8), $11
-     from latest`,
+       transition, initiator_id, job_id, reason, template_version_preset_id, provisioner_state, deadline, max_deadline)
+     select $2, $6, $6, latest.id, $8, latest_build_number + 1, $4, $5, $3, $13,
+       (select p.id from template_version_presets p where p.id = latest.preset_id and p.template_version_id = $8), $11,
+       b.deadline, b.max_deadline
+     from latest left join workspace_builds b on b.id = latest_build_id and latest.owner_id <> ${SYSTEM_USER}`,
     [
       build.workspaceId,
       build.buildId,

@@ -10,7 +10,7 @@ import { notFound, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { bumpedDeadline } from "../lifecycle/activity.ts";
 import { nextStart } from "../lifecycle/autostart.ts";
-import { deletingAt } from "../lifecycle/dormancy.ts";
+import { deletingAt, mayRun } from "../lifecycle/dormancy.ts";
 import { type LifecycleFacts, readLifecycle } from "../lifecycle/facts-store.ts";
 import { storeDormancy } from "../lifecycle/store.ts";
 import { can } from "../rbac/decide.ts";
@@ -72,7 +72,9 @@ export function registerDormancyRoutes(app: App, context: Context): void {
       schema: {
         operationId: "recordUsage",
         summary: "Says that a workspace is in use, which puts off its autostop and its dormancy",
-        description: "Nothing happens to a prebuild, which is for nobody's use yet.",
+        description:
+          "Nothing happens to a prebuild, which is for nobody's use yet, nor to a workspace that is being changed at that " +
+          "moment: who uses it says so again.",
         tags: TAGS,
         params: idParams,
         response: { 204: z.null() },
@@ -83,6 +85,7 @@ export function registerDormancyRoutes(app: App, context: Context): void {
       const facts = await readLifecycle(pool, targetIdOf(request));
       if (!facts || facts.deleted) throw notFound("the workspace");
       if (facts.ownerId !== PREBUILDS_SYSTEM_USER_ID) {
+        if (facts.dormantAt !== null) throw isDormant();
         const now = clock.now();
         const use = { deadline: bumpedDeadline(facts, now), now };
         if (!(await recordUse(pool, facts, use))) throw isDormant();
@@ -105,7 +108,7 @@ async function makeDormant(
   const dates = { dormantAt: now, deletingAt: deletingAt(now, facts.template) };
   await storeDormancy(client, workspace.id, dates);
   const entries = [workspaceEntry(workspace, difference(datesOf(facts), datesOf(dates)))];
-  if (facts.build.transition === "start") {
+  if (mayRun(facts.build)) {
     await addBuild(context, client, workspace, stop, async (_, entry) => void entries.push(entry));
   }
   return entries;

@@ -126,8 +126,8 @@ export function registerScheduleRoutes(app: App, context: Context): void {
         if (problem !== undefined) throw fieldProblem(`the ttl ${problem}`, "ttl_ms", problem);
         if (ttlMs === facts.ttlMs) return {};
         await setTtl(client, workspace.id, { ttlMs, now });
-        const { deadline, maxDeadline, transition } = facts.build;
-        const runsOn = ttlMs === null && transition === "start" && deadline !== null;
+        const { deadline, maxDeadline } = facts.build;
+        const runsOn = ttlMs === null && deadline !== null;
         if (runsOn) await setDeadline(client, facts, { deadline: maxDeadline, now });
         return difference(
           { ttl_ms: facts.ttlMs, deadline },

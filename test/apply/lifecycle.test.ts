@@ -37,6 +37,14 @@ async function setUp(t: TestContext) {
   return { pool, context, apply, stored };
 }
 
+/** The document's one template is refused for one of its keys, whose line people are shown. */
+const assertRefused = (applied: Promise<unknown>, key: string, detail: string) =>
+  assert.rejects(applied, (error) => {
+    assert.ok(error instanceof ProblemError);
+    assert.deepEqual(error.validations, [{ field: `templates[0].${key}`, detail }]);
+    return true;
+  });
+
 describe("what a document says of the lifecycle of workspaces", () => {
   it("is stored when the template is made, and the rest is what templates have by default", async (t) => {
     const { apply, stored, pool } = await setUp(t);
@@ -104,19 +112,49 @@ describe("what a document says of the lifecycle of workspaces", () => {
     const { pool, apply } = await setUp(t);
     await apply(devbox({ max_ttl: "9h" }));
     const before = await allRows(pool);
-    for (const [default_ttl, detail] of [
-      ["10h", "default_ttl is 10h, which is longer than max_ttl, 9h: lower default_ttl or raise max_ttl"],
+    for (const [change, key, detail] of [
       [
-        undefined,
+        { default_ttl: "10h" },
+        "default_ttl",
+        "default_ttl is 10h, which is longer than max_ttl, 9h: lower default_ttl or raise max_ttl",
+      ],
+      [
+        { default_ttl: 0 },
+        "default_ttl",
         "default_ttl is 0, so workspaces run for ever, but max_ttl is 9h: set default_ttl to at most 9h, or max_ttl to 0",
       ],
-    ]) {
-      await assert.rejects(apply(devbox({ default_ttl })), (error) => {
-        assert.ok(error instanceof ProblemError);
-        assert.deepEqual(error.validations, [{ field: "templates[0].default_ttl", detail }]);
-        return true;
-      });
+      [
+        { default_ttl: undefined, max_ttl: "7h" },
+        "max_ttl",
+        "default_ttl is 8h, which is longer than max_ttl, 7h: lower default_ttl or raise max_ttl",
+      ],
+    ] as const) {
+      await assertRefused(apply(devbox(change)), key, detail);
     }
+    assert.deepEqual(await allRows(pool), before);
+  });
+
+  it("lets a template that has a longest time to live keep its default one, which is 0 again without it", async (t) => {
+    const { pool, apply, stored } = await setUp(t);
+    await apply(devbox());
+    await pool.query("update templates set max_ttl = $1", [9 * HOUR_NS]);
+    const before = await allRows(pool);
+    assert.deepEqual(changes(await apply(devbox({ default_ttl: undefined }))), []);
+    assert.deepEqual(await allRows(pool), before);
+    await apply(devbox({ default_ttl: undefined, max_ttl: "8h" }));
+    assert.deepEqual([(await stored()).default_ttl, (await stored()).max_ttl], [8 * HOUR_NS, 8 * HOUR_NS]);
+    await apply(devbox({ default_ttl: undefined, max_ttl: 0 }));
+    assert.deepEqual([(await stored()).default_ttl, (await stored()).max_ttl], [0, 0]);
+  });
+
+  it("is refused for a new template with a longest time to live and no default one, at its line", async (t) => {
+    const { pool, apply } = await setUp(t);
+    const before = await allRows(pool);
+    await assertRefused(
+      apply(devbox({ default_ttl: undefined, max_ttl: "9h" })),
+      "max_ttl",
+      "default_ttl is 0, so workspaces run for ever, but max_ttl is 9h: set default_ttl to at most 9h, or max_ttl to 0",
+    );
     assert.deepEqual(await allRows(pool), before);
   });
 

@@ -38,6 +38,10 @@ test("a workspace is shown with when it starts and stops, which can be set and t
   assert.match(linesOf(await run("schedule", "show", "dev")).join("\n"), /starts: 0 9 \* \* \* in UTC/);
   await run("schedule", "start", "dev", "off");
   assert.deepEqual(linesOf(await run("schedule", "stop", "dev", "off")), shown);
+  await run("schedule", "stop", "dev", "8h");
+  assert.deepEqual(linesOf(await run("schedule", "stop", "dev", "0")), shown);
+  const alone = await run("schedule", "start", "dev", "CRON_TZ=Europe/Berlin 30 9 * * 1-5");
+  assert.deepEqual(linesOf(alone), [...starts, "stops after: not by itself", ...stop]);
 });
 
 test("a running workspace is given more time, counted from now", async (t) => {
@@ -108,6 +112,8 @@ test("what cannot be meant is wrong use, and what the daemon refuses is printed 
   ]) {
     assert.equal((await run(...args)).code, 2, args.join(" "));
   }
+  const twice = await run("schedule", "start", "dev", "CRON_TZ=Europe/Berlin 30 9 * * *", "--timezone", "Asia/Tokyo");
+  assert.deepEqual([twice.code, /give the time zone once/.test(twice.stderr)], [2, true], twice.stderr);
   const { code, stderr } = await run("schedule", "start", "dev", "0 9 * * *", "--timezone", "Europe/Bonn");
   assert.equal(code, 1);
   assert.match(stderr, /\n {2}schedule: names the time zone Europe\/Bonn, which does not exist/);

@@ -34,6 +34,7 @@ const LEFT: Readonly<Record<string, Before>> = {
   running: RUNNING,
   "max-before-deadline": { builds: [[LATER, DEADLINE]] },
   "max-alone": { builds: [[null, DEADLINE]] },
+  overdue: { builds: [[LONG_AGO, null]] },
   "no-deadline": { builds: [[null, null]] },
   "older-deadlines": {
     builds: [
@@ -95,7 +96,7 @@ async function insertWorkspace(pool: pg.Pool, name: string, before: Before): Pro
       [id, owner, transition, deadline, maxDeadline],
     );
   }
-  await pool.query("update workspaces set deleted = $2 where id = $1", [id, deleted]);
+  await pool.query("update workspaces set deleted = $2, last_used_at = $3 where id = $1", [id, deleted, LONG_AGO]);
 }
 
 /** What a workspace has: its fields, and deadline and latest deadline of its builds from the first to the latest. */
@@ -168,6 +169,15 @@ it("what the release before has left fits the lifecycle after the migration", as
       assert.deepEqual((await read(pool, name)).fields, { ...NOTHING, ...SCHEDULED, next_start_at: null }, name);
     }
     const { rows } = await pool.query("select from workspaces where next_start_at is not null and not deleted");
+    assert.equal(rows.length, 0);
+  });
+
+  await t.test("who has overrun a deadline is to get another one, and nobody counts as long unused", async () => {
+    assert.deepEqual(await readAdded(pool, "overdue"), { latest_deadline: LONG_AGO, settled: null });
+    const { rows } = await pool.query(
+      "select from workspaces where owner_id = $1 and not deleted and last_used_at < now() - interval '1 minute'",
+      [PERSON],
+    );
     assert.equal(rows.length, 0);
   });
 

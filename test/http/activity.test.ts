@@ -110,6 +110,9 @@ describe("the use of a workspace", () => {
     setTime(HOUR);
     const answer = await use();
     assert.deepEqual([answer.statusCode, /activate it first/.test(answer.body)], [409, true], answer.body);
+    const late = { deadline: after(2 * HOUR), now: after(HOUR) };
+    const ids = { workspaceId: dev.id, buildId: dev.buildId };
+    assert.equal(await recordUse(server.pool, ids, late), false, "it has become dormant since it was read");
     assert.deepEqual([(await stored()).last_used_at, (await stored()).deadline], [MONDAY, after(HOUR)]);
   });
 
@@ -134,12 +137,40 @@ describe("the use of a workspace", () => {
       }),
     );
     assert.ok(written.every(Boolean));
+    const some = await stored();
+    assert.ok(some.last_used_at > MONDAY, "those who are first do not find it locked");
+    assert.deepEqual(some.deadline, new Date(some.last_used_at.getTime() + HOUR));
+    setTime(30 * MINUTE);
+    assert.equal((await use()).statusCode, 204);
     const last = await stored();
-    assert.deepEqual([last.last_used_at, last.deadline], [after(20 * MINUTE), after(80 * MINUTE)]);
+    assert.deepEqual([last.last_used_at, last.deadline], [after(30 * MINUTE), after(90 * MINUTE)]);
     setTime(10 * MINUTE);
     const answers = await Promise.all(Array.from({ length: 20 }, () => use()));
     assert.ok(answers.every(({ statusCode }) => statusCode === 204));
     assert.deepEqual(await stored(), last);
+  });
+
+  it("waits for nobody who has the workspace locked: nothing is written then, and the next one counts", async (t) => {
+    const { server, dev, use, stored, setTime } = await given(t);
+    await setDeadlines(server, dev.buildId, after(HOUR));
+    const client = await server.pool.connect();
+    t.after(() => client.release(true));
+    await client.query("begin");
+    await client.query("select from workspaces where id = $1 for no key update", [dev.id]);
+    const other = await server.pool.connect();
+    t.after(() => other.release(true));
+    await other.query("set lock_timeout = '1s'");
+    const ids = { workspaceId: dev.id, buildId: dev.buildId };
+    assert.ok(await recordUse(other, ids, { deadline: after(2 * HOUR), now: after(HOUR) }));
+    setTime(HOUR);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => use()));
+    assert.ok(answers.every(({ statusCode }) => statusCode === 204));
+    assert.deepEqual([(await stored()).last_used_at, (await stored()).deadline], [MONDAY, after(HOUR)]);
+    await client.query("update workspaces set dormant_at = $1 where id = $2", [MONDAY, dev.id]);
+    assert.equal((await use()).statusCode, 204, "what is not committed has not happened");
+    await client.query("rollback");
+    assert.equal((await use()).statusCode, 204);
+    assert.deepEqual([(await stored()).last_used_at, (await stored()).deadline], [after(HOUR), after(2 * HOUR)]);
   });
 
   it("prolongs neither another build than the one it is about, nor one whose deadline is gone by then", async (t) => {

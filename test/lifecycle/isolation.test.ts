@@ -9,10 +9,11 @@ import { BEGIN, withTransaction } from "../../src/db/connection.ts";
 import { deletingAt } from "../../src/lifecycle/dormancy.ts";
 import { recomputeLifecycle } from "../../src/lifecycle/recompute-store.ts";
 import { settleLifecycle } from "../../src/lifecycle/reconcile.ts";
-import { clearPrebuilds } from "../../src/lifecycle/repair-store.ts";
+import { clearPrebuilds, storeUnscheduled } from "../../src/lifecycle/repair-store.ts";
 import { storeDates, storeDormancy, storeNextStarts } from "../../src/lifecycle/store.ts";
 import { at, DAY, HOUR, T, template } from "../../src/lifecycle/workspace.fixture.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
+import { queueBuild } from "../../src/workspaces/builds.ts";
 import { insertWorkspace } from "../../src/workspaces/create-store.ts";
 import { activate, recordUse } from "../../src/workspaces/dormancy-store.ts";
 import { setAutostart, setDeadline, setTtl } from "../../src/workspaces/schedule-store.ts";
@@ -92,6 +93,17 @@ const FUNCTIONS: readonly {
     name: "storeNextStarts",
     writers: ["lifecycle/store.ts: update workspaces (next_start_at)"],
     run: (client, { id }) => storeNextStarts(client, [{ workspaceId: id, nextStartAt: LATER.nextStartAt }]),
+  },
+  {
+    name: "storeUnscheduled",
+    writers: ["lifecycle/repair-store.ts: update workspaces (next_start_at)"],
+    run: async (client, { id }) => {
+      await client.query("update workspaces set next_start_at = null where id = $1 and owner_id <> $2", [
+        id,
+        PREBUILDS_SYSTEM_USER_ID,
+      ]);
+      return storeUnscheduled(client, [{ schedule: AT_NINE, days: 127, nextStartAt: at(DAY) }]);
+    },
   },
   {
     name: "storeDormancy",
@@ -249,6 +261,22 @@ describe("where the database would take it, each function that writes to the lif
     assert.equal(await make(PREBUILDS_SYSTEM_USER_ID), undefined);
   });
 
+  it("a build of a prebuild takes over no deadline, and nobody uses a prebuild by starting it", async (t) => {
+    const context = await unguarded(t);
+    const person = await givenUser(context);
+    const started = async (ownerId: string) => {
+      const { id } = await givenInLifecycle(context, ownerId);
+      const { buildId } = await queueBuild(context, { workspaceId: id, transition: "start", initiatorId: person });
+      const { rows } = await context.pool.query(
+        "select w.last_used_at > $2 as used, b.deadline, b.max_deadline from workspaces w, workspace_builds b where w.id = $1 and b.id = $3",
+        [id, at(-DAY), buildId],
+      );
+      return rows[0];
+    };
+    assert.deepEqual(await started(person), { used: true, deadline: at(2 * HOUR), max_deadline: at(4 * HOUR) });
+    assert.deepEqual(await started(PREBUILDS_SYSTEM_USER_ID), { used: false, deadline: null, max_deadline: null });
+  });
+
   it("what takes the lifecycle away from prebuilds leaves people's workspaces alone", async (t) => {
     const context = await unguarded(t);
     const mine = await givenInLifecycle(context, await givenUser(context), true);
@@ -267,7 +295,9 @@ describe("where the database would take it, each function that writes to the lif
   });
 
   it("is asked for each statement that leaves prebuilds out", () => {
-    const asked = new Set(FUNCTIONS.flatMap(({ writers }) => writers));
+    // The last one in the test of builds, which always change the workspace's row.
+    const builds = "workspaces/builds-store.ts: update workspaces (last_used_at)";
+    const asked = new Set([...FUNCTIONS.flatMap(({ writers }) => writers), builds]);
     const excluded = Object.keys(WRITERS).filter((writer) => WRITERS[writer] === EXCLUDED && / update /.test(writer));
     assert.deepEqual([...asked].sort(), excluded.sort());
   });

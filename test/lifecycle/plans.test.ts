@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DUE } from "../../src/lifecycle/due-store.ts";
-import { WRONG, wrongQuery } from "../../src/lifecycle/repair-store.ts";
+import { UNSCHEDULED, WRONG, wrongQuery } from "../../src/lifecycle/repair-store.ts";
 import { nodesOf, type PlanNode } from "../support/plans.ts";
 import { givenWorkspaces } from "./given-workspaces.ts";
 import { givenLifecycle, type LifecycleWorld } from "./support.ts";
@@ -34,7 +34,12 @@ test("what is due, and what is to be put right, is found among many workspaces b
   const read = due.map((node) => node["Index Name"]);
   for (const rule of ["autostop", "autostart", "dormancy", "deletion"])
     assert.ok(read.includes(`workspaces_${rule}_due`), rule);
-  const found: [string, PlanNode[]][] = [["due", due]];
+  const unscheduled = await planOf(world, `select w.id from workspaces w, templates t where ${UNSCHEDULED}`, []);
+  assert.ok(read.includes("workspaces_running"), "those of suspended users");
+  const found: [string, PlanNode[]][] = [
+    ["due", due],
+    ["unscheduled", unscheduled],
+  ];
   for (const wrong of Object.keys(WRONG) as (keyof typeof WRONG)[]) {
     const none = "00000000-0000-0000-0000-000000000000";
     found.push([wrong, await planOf(world, wrongQuery(wrong), [none, 1_000, ...(wrong === "future" ? [now] : [])])]);

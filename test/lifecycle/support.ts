@@ -130,7 +130,6 @@ export async function givenLifecycle(
   };
   const tick = async (at: string | Date) => {
     clock.at(at);
-    await reportWorkers(context);
     const result = await executor.tick(signal);
     if (worker) await wait();
     return result;
@@ -166,11 +165,11 @@ export async function givenLifecycle(
 
 /** A worker that is said to be there and does nothing, for builds that are only to be queued. */
 export async function givenIdleWorker(
-  { pool, clock }: Pick<Context, "pool" | "clock">,
-  given: { readonly provisioners?: readonly string[]; readonly seenAt?: Date } = {},
+  { pool }: Pick<Context, "pool">,
+  given: { readonly provisioners?: readonly string[] } = {},
 ): Promise<void> {
   const worker = { id: randomUUID(), hostname: "elsewhere", provisioners: given.provisioners ?? ["command"] };
-  await reportWorker(pool, worker, given.seenAt ?? clock.now());
+  await reportWorker(pool, worker);
 }
 
 /** Asserts what a tick has done, by reason. */
@@ -190,11 +189,6 @@ async function readBuilds({ pool }: Pick<Context, "pool">, workspaceId: string):
     [workspaceId],
   );
   return rows.map(({ build }) => build);
-}
-
-/** The workers report every few seconds of real time, and the clock of the test has just moved on by hours. */
-async function reportWorkers({ pool, clock }: Context): Promise<void> {
-  await pool.query("update provisioner_daemons set last_seen_at = $1", [clock.now()]);
 }
 
 async function readState({ pool }: Pick<Context, "pool">, workspaceId: string): Promise<WorkspaceState> {

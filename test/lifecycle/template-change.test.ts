@@ -113,6 +113,22 @@ describe("when a template changes, dormant workspaces of it", () => {
   });
 });
 
+describe("when a template changes, dormant workspaces that would be deleted at once", () => {
+  it("are kept for another day, unless they were to go before that", async (t) => {
+    const { workspace, read, change } = await givenChangingTemplate(t);
+    const long = await workspace({ dormantAt: hours(-48) });
+    const first = { timeTilDormantAutodeleteMs: DAY_MS };
+    await change({}, first);
+    assert.deepEqual((await read(long)).deleting_at, hours(24));
+    await change(first, { timeTilDormantAutodeleteMs: DAY_MS / 2 });
+    assert.deepEqual((await read(long)).deleting_at, hours(24));
+    await change(first, { timeTilDormantAutodeleteMs: 2.5 * DAY_MS });
+    assert.deepEqual((await read(long)).deleting_at, hours(12), "not at once");
+    await change(first, { timeTilDormantAutodeleteMs: DAY_MS });
+    assert.deepEqual((await read(long)).deleting_at, hours(12), "it was to go then");
+  });
+});
+
 describe("when a template changes, the deadlines of its workspaces that run", () => {
   const daily = (weeks = 1) => ({ autostopRequirement: { days: 127, weeks } });
 

@@ -21,6 +21,9 @@ export const WRITERS: Readonly<Record<string, string>> = {
   "workspaces/dormancy-store.ts: update workspaces (last_used_at)": EXCLUDED,
   "workspaces/dormancy-store.ts: update workspace_builds (deadline)": EXCLUDED,
   "workspaces/create-store.ts: insert into workspaces (last_used_at, autostart_schedule, next_start_at, ttl)": EXCLUDED,
+  "lifecycle/repair-store.ts: update workspaces (next_start_at)": EXCLUDED,
+  "workspaces/builds-store.ts: insert into workspace_builds (deadline, max_deadline)": EXCLUDED,
+  "workspaces/builds-store.ts: update workspaces (last_used_at)": EXCLUDED,
   "lifecycle/repair-store.ts: update workspace_builds (deadline, max_deadline)": "takes away what is on prebuilds",
   "lifecycle/repair-store.ts: update workspaces (autostart_schedule, next_start_at, ttl, dormant_at, deleting_at, latest_deadline)":
     "takes away what is on prebuilds",

@@ -98,7 +98,12 @@ export const workspaces = pgTable(
     index("workspaces_autostop_due")
       .on(t.latestDeadline)
       .where(
-        sql`latest_deadline is not null and not deleted and dormant_at is null and latest_transition = 'start' and latest_job_status in ('succeeded', 'canceled')`,
+        sql`latest_deadline is not null and not deleted and dormant_at is null and latest_job_status in ('succeeded', 'canceled')`,
+      ),
+    index("workspaces_running")
+      .on(t.ownerId, t.id)
+      .where(
+        sql`${ownedByPeople} and dormant_at is null and latest_job_status in ('succeeded', 'canceled') and (latest_transition = 'start' or latest_job_status = 'canceled')`,
       ),
     index("workspaces_autostart_due")
       .on(t.nextStartAt)

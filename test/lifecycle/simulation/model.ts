@@ -109,8 +109,6 @@ export function build(model: Model, workspace: Workspace, transition: Transition
     status: "pending",
     endedAt: null,
   };
-  workspace.deadline = null;
-  workspace.maxDeadline = null;
   note(model, workspace, `${transition} (${reason})`, `build ${workspace.latest.number}`);
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HOUR, MINUTE } from "./calendar.ts";
 import { build, cronOf, isUnderWay, note, type Workspace } from "./model.ts";
 import { pick, someSchedule, someTime, someTtl } from "./people.ts";
-import { rest } from "./rules.ts";
+import { hasStopped, rest } from "./rules.ts";
 import type { World } from "./world.ts";
 
 type Method = Parameters<World["send"]>[0];
@@ -44,7 +44,11 @@ const newBuild =
     return {
       ...{ name: `ask: ${transition}`, method: "POST", path: `/workspaces/${workspace.id}/builds`, status },
       json: { transition },
-      ...(status === 201 ? { effect: () => build(model, workspace, transition) } : {}),
+      effect: () => {
+        if (status !== 201) return;
+        if (transition === "start") workspace.lastUsedAt = Math.max(workspace.lastUsedAt, model.now);
+        build(model, workspace, transition);
+      },
     };
   };
 
@@ -127,7 +131,7 @@ const makeDormant: MakeDeed = ({ model }, workspace) => {
     effect: () => {
       if (!possible || already) return;
       rest(model, workspace);
-      if (workspace.latest.transition === "start") build(model, workspace, "stop", "dormancy");
+      if (!hasStopped(workspace)) build(model, workspace, "stop", "dormancy");
     },
   };
 };

@@ -80,6 +80,7 @@ export function createOracle(model: Model, calendar: Calendar): Oracle {
     }
     workspace.startsAfter = model.now;
     if (latest.transition === "start") setDeadlines(workspace);
+    else Object.assign(workspace, { deadline: null, maxDeadline: null });
   }
 
   function bumped(workspace: Workspace): number | null {
@@ -97,7 +98,8 @@ export function createOracle(model: Model, calendar: Calendar): Oracle {
     if (isUnderWay(workspace) || workspace.unfinished) return null;
     const sound = latest.status !== "failed" && dormantAt === null;
     const over = workspace.deadline !== null && minute >= workspace.deadline;
-    if (sound && latest.transition === "start" && (owner.status === "suspended" || over)) return "autostop";
+    const goesOn = latest.transition === "start" || latest.status === "canceled";
+    if (sound && goesOn && (owner.status === "suspended" || over)) return "autostop";
     if (sound && latest.transition === "stop" && owner.status === "active") {
       const stored = nextStart(workspace, workspace.startsAfter ?? minute);
       const first = nextStart(workspace, latest.createdAt);
@@ -138,7 +140,7 @@ export function createOracle(model: Model, calendar: Calendar): Oracle {
     note(model, workspace, workspace.latest.status === "failed" ? `${reason} after a failure` : reason);
     if (reason === "dormancy") {
       rest(model, workspace);
-      if (workspace.latest.transition === "start") build(model, workspace, "stop", reason);
+      if (!hasStopped(workspace)) build(model, workspace, "stop", reason);
     } else {
       build(
         model,
@@ -151,6 +153,10 @@ export function createOracle(model: Model, calendar: Calendar): Oracle {
 
   return { nextStart, requiredStop, bumped, end, boundaries, tick };
 }
+
+/** Whether its latest build has stopped it. */
+export const hasStopped = ({ latest }: Workspace): boolean =>
+  latest.transition === "stop" && latest.status === "succeeded";
 
 /** Makes a workspace dormant. */
 export function rest(model: Model, workspace: Workspace): void {

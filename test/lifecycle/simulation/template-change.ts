@@ -1,4 +1,4 @@
-import { HOUR } from "./calendar.ts";
+import { DAY, HOUR } from "./calendar.ts";
 import type { Model, Rules, Template, Workspace } from "./model.ts";
 import { earliest, type Oracle } from "./rules.ts";
 
@@ -17,11 +17,17 @@ export function changeRules(model: Model, oracle: Oracle, template: Template, ch
     if (differs("defaultTtl", "maxTtl", "userAutostop")) followTtl(workspace, before, after);
     if (differs("startDays", "userAutostart")) workspace.startsAfter = model.now;
     if (differs("autodelete") && workspace.dormantAt !== null) {
-      workspace.deletingAt = after.autodelete > 0 ? workspace.dormantAt + after.autodelete : null;
+      workspace.deletingAt = deletingAt(model.now, workspace.dormantAt + after.autodelete, workspace.deletingAt);
+      if (after.autodelete === 0) workspace.deletingAt = null;
     }
     if (differs("maxTtl") || stops) followStops(model, oracle, workspace);
     workspace.history.push(`${new Date(model.now).toISOString()} template: ${JSON.stringify(change)}`);
   }
+}
+
+/** Who would be deleted at once has another day, unless it was to go before that anyway. */
+function deletingAt(now: number, exact: number, before: number | null): number {
+  return exact > now ? exact : Math.max(exact, Math.min(before ?? now + DAY, now + DAY));
 }
 
 function followTtl(workspace: Workspace, before: Rules, after: Rules): void {

@@ -78,7 +78,7 @@ export async function givenWorld(t: TestContext, size: WorldSize): Promise<World
     send: await givenSender(t, context),
     endBuilds: givenWorkerOf(context, { model, oracle, seed }),
     async tick(signal) {
-      await reportWorker(context.pool, WORKER, clock.now());
+      await reportWorker(context.pool, WORKER);
       return executor.tick(signal);
     },
   };
