@@ -1,4 +1,4 @@
-import type { Queryable } from "../db/connection.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
 import { LIFECYCLE } from "../templates/lifecycle-store.ts";
 import type { JobStatus, Transition } from "../vocabulary.ts";
 import type { TemplateLifecycle, WorkspaceLifecycle } from "./facts.ts";
@@ -95,6 +95,6 @@ export function factsOf(row: FactsRow): LifecycleFacts {
  * the workspace's row first, in a statement before this one.
  */
 export async function readLifecycle(db: Queryable, workspaceId: string): Promise<LifecycleFacts | undefined> {
-  const { rows } = await db.query<FactsRow>(`${FACTS} where w.id = $1`, [workspaceId]);
+  const { rows } = await db.query<FactsRow>(prepared(`${FACTS} where w.id = $1`, [workspaceId]));
   return rows[0] && factsOf(rows[0]);
 }

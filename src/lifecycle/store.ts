@@ -1,4 +1,4 @@
-import type { Queryable } from "../db/connection.ts";
+import { prepared, type Queryable } from "../db/connection.ts";
 import { SYSTEM_USER } from "../system-user.ts";
 
 /** The dates that follow from the end of a workspace's latest build. */
@@ -15,7 +15,8 @@ export type Dates = {
 export async function storeDates(db: Queryable, dates: readonly Dates[]): Promise<void> {
   if (dates.length === 0) return;
   await db.query(
-    `with dates as materialized (
+    prepared(
+      `with dates as materialized (
        select d.* from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
          as d (workspace_id, build_id, deadline, max_deadline, next_start_at)
        join workspaces w on w.id = d.workspace_id and w.latest_build_id = d.build_id and w.owner_id <> ${SYSTEM_USER}
@@ -28,13 +29,14 @@ export async function storeDates(db: Queryable, dates: readonly Dates[]): Promis
      update workspaces w
      set next_start_at = d.next_start_at, latest_deadline = d.deadline, lifecycle_build_id = d.build_id
      from dates d where w.id = d.workspace_id and w.owner_id <> ${SYSTEM_USER}`,
-    [
-      dates.map(({ workspaceId }) => workspaceId),
-      dates.map(({ buildId }) => buildId),
-      dates.map(({ deadline }) => deadline),
-      dates.map(({ maxDeadline }) => maxDeadline),
-      dates.map(({ nextStartAt }) => nextStartAt),
-    ],
+      [
+        dates.map(({ workspaceId }) => workspaceId),
+        dates.map(({ buildId }) => buildId),
+        dates.map(({ deadline }) => deadline),
+        dates.map(({ maxDeadline }) => maxDeadline),
+        dates.map(({ nextStartAt }) => nextStartAt),
+      ],
+    ),
   );
 }
 
