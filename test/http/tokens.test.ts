@@ -38,7 +38,9 @@ test("a user's tokens are listed newest first, with everything but their secrets
     [second.id, second.token_name, second.scopes, second.allow_list, second.expires_at],
     [idOf(server.alice), "test", ["all"], ["*:*"], null],
   );
-  assert.deepEqual((await list("?limit=1&offset=1")).json(), [second]);
+  const [again] = (await list("?limit=1&offset=1")).json();
+  // It is the one that lists, and that it is used is written down beside the answer.
+  assert.deepEqual({ ...again, last_used: null }, { ...second, last_used: null });
   const beyond = await list("?offset=9");
   assert.deepEqual([beyond.json(), beyond.headers["x-total-count"]], [[], "2"]);
   const { rows } = await server.pool.query("select encode(hashed_secret, 'hex') as hash from api_keys");
