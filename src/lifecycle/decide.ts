@@ -1,4 +1,4 @@
-import type { JobStatus } from "../vocabulary.ts";
+import { UNDER_WAY } from "../vocabulary.ts";
 import { nextStart } from "./autostart.ts";
 import { mayRun } from "./dormancy.ts";
 import type { WorkspaceLifecycle } from "./facts.ts";
@@ -21,7 +21,6 @@ export type LifecycleAction =
 export type DecisionTime = { readonly tick: Date; readonly steadyTick: Date };
 
 const MINUTE_MS = 60_000;
-const UNDER_WAY: readonly JobStatus[] = ["pending", "running", "canceling"];
 /** How long after a failed deletion it is tried again. */
 const DELETE_AGAIN_MS = 24 * 60 * 60_000;
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type AuditEntry, difference, LIFECYCLE } from "../audit/entry.ts";
+import { LIFECYCLE } from "../audit/entry.ts";
 import { insertAuditEntries } from "../audit/store.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
@@ -7,16 +7,16 @@ import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { readLiveProvisioners } from "../provisioner/daemon-store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import type { Transition } from "../vocabulary.ts";
-import { addBuild, lockForBuild } from "../workspaces/builds.ts";
-import type { LockedWorkspace } from "../workspaces/builds-store.ts";
+import { addBuild } from "../workspaces/builds.ts";
+import { type LockedWorkspace, readLocked } from "../workspaces/builds-store.ts";
 import { nextStart } from "./autostart.ts";
 import { type ClockState, observeClock, steadyTime } from "./clock-jump.ts";
 import { decide, type LifecycleAction, type LifecycleReason } from "./decide.ts";
-import { deletingAt } from "./dormancy.ts";
 import { readDue, type Ticks, tryLockLifecycle } from "./due-store.ts";
+import { makeDormant } from "./execute.ts";
 import { type LifecycleFacts, readLifecycle } from "./facts-store.ts";
 import { type Repairs, repairLifecycle } from "./reconcile.ts";
-import { storeDormancy, storeNextStarts } from "./store.ts";
+import { storeNextStart } from "./store.ts";
 
 /** How many workspaces are worked on at once. */
 const CONCURRENCY = 10;
@@ -120,9 +120,15 @@ async function actOn(context: Context, id: string, ticks: Ticks, live: ReadonlyS
   try {
     const outcome = await withTransaction(context.pool, BEGIN.impatient, async (client): Promise<Outcome> => {
       if (!(await tryLockLifecycle(client, id))) return { skipped: "busy" };
-      const workspace = await lockForBuild(client, id);
+      const workspace = await readLocked(client, id);
       facts = await readLifecycle(client, id);
-      if (!facts || facts.deleted || facts.claimUnfinished || facts.ownerId === PREBUILDS_SYSTEM_USER_ID) {
+      if (
+        !workspace ||
+        !facts ||
+        facts.deleted ||
+        facts.claimUnfinished ||
+        facts.ownerId === PREBUILDS_SYSTEM_USER_ID
+      ) {
         return { skipped: "not_due" };
       }
       action = decide(facts, ticks);
@@ -150,26 +156,13 @@ type Deed = { readonly workspace: LockedWorkspace; readonly facts: LifecycleFact
 
 async function act(context: Context, client: pg.PoolClient, { workspace, facts, action }: Deed): Promise<void> {
   const now = context.clock.now();
-  const record = (to: pg.PoolClient, entry: AuditEntry) => insertAuditEntries(to, LIFECYCLE, [entry], now);
+  const initiatorId = facts.ownerId;
   if (action.kind === "dormancy") {
-    const dormancy = { dormantAt: now, deletingAt: deletingAt(now, facts.template) };
-    await storeDormancy(client, facts.workspaceId, dormancy);
-    await record(client, {
-      action: "write",
-      type: "workspace",
-      id: facts.workspaceId,
-      target: titleOf(facts),
-      organizationId: facts.organizationId,
-      diff: difference(
-        { dormant_at: facts.dormantAt, deleting_at: facts.deletingAt },
-        { dormant_at: dormancy.dormantAt, deleting_at: dormancy.deletingAt },
-      ),
-    });
+    const entries = await makeDormant(context, client, { workspace, facts }, { initiatorId, now });
+    return insertAuditEntries(client, LIFECYCLE, entries, now);
   }
-  const transition = buildOf(action);
-  if (!transition) return;
-  const build = { transition, initiatorId: facts.ownerId, reason: reasonOf(action) };
-  await addBuild(context, client, workspace, build, record);
+  const build = { transition: action.kind, initiatorId, reason: action.reason };
+  await addBuild(context, client, workspace, build, (to, entry) => insertAuditEntries(to, LIFECYCLE, [entry], now));
 }
 
 /** What an action builds; undefined when it builds nothing. */
@@ -220,7 +213,7 @@ async function refuse(
     return { skipped: "failed" };
   }
   const nextStartAt = nextStart(facts, clock.now());
-  await storeNextStarts(pool, [{ workspaceId: id, nextStartAt }]);
+  await storeNextStart(pool, id, nextStartAt);
   const details = err.validations.map(({ detail }) => detail).join("; ");
   const next = nextStartAt?.toISOString() ?? "never";
   log.warn({ workspace: id, next }, `${what} is not possible, next try ${next}: ${[err.message, details].join(": ")}`);

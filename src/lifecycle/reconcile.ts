@@ -18,9 +18,10 @@ export async function settleLifecycle(
   client: Queryable,
   build: { readonly workspaceId: string; readonly buildId: string; readonly succeeded: boolean; readonly now: Date },
 ): Promise<void> {
+  if (!build.succeeded) return;
   const facts = await readLifecycle(client, build.workspaceId);
   if (!facts || facts.buildId !== build.buildId || facts.ownerId === PREBUILDS_SYSTEM_USER_ID) return;
-  if (build.succeeded && facts.build.transition !== "delete") await storeDates(client, [datesFrom(facts, build.now)]);
+  if (facts.build.transition !== "delete") await storeDates(client, [datesFrom(facts, build.now)]);
 }
 
 /** What follows when the latest build ends at this time, with success. */

@@ -40,17 +40,12 @@ export async function storeDates(db: Queryable, dates: readonly Dates[]): Promis
   );
 }
 
-/** Writes when workspaces start next; null: not by themselves. */
-export async function storeNextStarts(
-  db: Queryable,
-  starts: readonly { readonly workspaceId: string; readonly nextStartAt: Date | null }[],
-): Promise<void> {
-  if (starts.length === 0) return;
+/** Writes when a workspace starts next; null: not by itself. */
+export async function storeNextStart(db: Queryable, workspaceId: string, nextStartAt: Date | null): Promise<void> {
   await db.query(
-    `update workspaces w set next_start_at = s.next_start_at
-     from unnest($1::uuid[], $2::timestamptz[]) as s (id, next_start_at)
-     where w.id = s.id and w.owner_id <> ${SYSTEM_USER} and w.next_start_at is distinct from s.next_start_at`,
-    [starts.map(({ workspaceId }) => workspaceId), starts.map(({ nextStartAt }) => nextStartAt)],
+    `update workspaces set next_start_at = $2
+     where id = $1 and owner_id <> ${SYSTEM_USER} and next_start_at is distinct from $2`,
+    [workspaceId, nextStartAt],
   );
 }
 

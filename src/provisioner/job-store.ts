@@ -1,6 +1,6 @@
 import type { Queryable } from "../db/connection.ts";
 import { isUuid } from "../uuid.ts";
-import type { JobStatus } from "../vocabulary.ts";
+import { type JobStatus, UNDER_WAY } from "../vocabulary.ts";
 import type { ProvisionerJobRow } from "./job-view.ts";
 
 /** Which jobs to list; what is absent does not narrow the list. */
@@ -24,8 +24,6 @@ const JOINS = `
   join templates t on t.id = w.template_id
   join template_versions v on v.id = b.template_version_id`;
 
-const UNFINISHED: readonly JobStatus[] = ["pending", "running", "canceling"];
-
 /** One page of an organization's jobs, the newest first, and how many there are in all. */
 export async function listJobs(
   db: Queryable,
@@ -34,7 +32,7 @@ export async function listJobs(
   { limit, offset }: { readonly limit: number; readonly offset: number },
 ): Promise<{ jobs: ProvisionerJobRow[]; count: number }> {
   // Jobs that are under way are few among all that ever were, and have an index of their own.
-  const underWay = statuses?.every((status) => UNFINISHED.includes(status)) ? "and j.completed_at is null" : "";
+  const underWay = statuses?.every((status) => UNDER_WAY.includes(status)) ? "and j.completed_at is null" : "";
   const matching = `
     from provisioner_jobs j
     where j.organization_id = $1 and ($2::text[] is null or j.job_status = any ($2))

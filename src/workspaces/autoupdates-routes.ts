@@ -9,6 +9,7 @@ import { notFound, pathPart, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { setAutoupdates } from "./autoupdates-store.ts";
+import { workspaceEntry } from "./entry.ts";
 import { findOwnership } from "./ownership-store.ts";
 import { workspaceResource } from "./rights.ts";
 import { autoupdatesBody } from "./schema.ts";
@@ -53,14 +54,7 @@ export function registerAutoupdatesRoutes(app: App, context: Context): void {
         await audit(
           request,
           client,
-          {
-            action: "write",
-            type: "workspace",
-            id: workspace.id,
-            target: `${workspace.owner_name}/${workspace.name}`,
-            organizationId: workspace.organization_id,
-            diff: difference({ automatic_updates: workspace.before }, { automatic_updates: wanted }),
-          },
+          workspaceEntry(workspace, difference({ automatic_updates: workspace.before }, { automatic_updates: wanted })),
           clock.now(),
         );
       });

@@ -1,7 +1,7 @@
 import type { AuditEntry } from "../audit/entry.ts";
 import { difference } from "../audit/entry.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import type { BuildReason, JobStatus, Transition } from "../vocabulary.ts";
+import { type BuildReason, type JobStatus, type Transition, UNDER_WAY } from "../vocabulary.ts";
 import type { Parameter } from "./preset-match.ts";
 
 /** What is asked for with a build, beside its transition. */
@@ -31,7 +31,7 @@ type BuiltWorkspace = {
 
 /** Why a workspace cannot have this build now, in a sentence; undefined when it can. */
 export function buildConflict(workspace: BuiltWorkspace, asked: AskedBuild): string | undefined {
-  if (workspace.latest_job_status && ["pending", "running", "canceling"].includes(workspace.latest_job_status)) {
+  if (workspace.latest_job_status && UNDER_WAY.includes(workspace.latest_job_status)) {
     return "another build of this workspace is under way; wait for it or cancel it";
   }
   if (workspace.claim_unfinished) {

@@ -30,6 +30,11 @@ export type LockedWorkspace = WorkspaceOwnership & {
 export async function lockWorkspace(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace | undefined> {
   await client.query("select from workspaces where id = $1 for no key update", [workspaceId]);
   // Only a statement that begins when the lock is there sees the owner, and the claim, that it was waited for.
+  return readLocked(client, workspaceId);
+}
+
+/** Reads a workspace that the transaction has locked already. */
+export async function readLocked(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace | undefined> {
   const { rows } = await client.query<LockedWorkspace>(
     `select ${OWNERSHIP}, w.name, u.username as owner_name, w.deleted, w.template_id, t.active_version_id,
        t.require_active_version, w.automatic_updates, w.latest_build_id, w.latest_build_number, w.latest_job_status, w.latest_template_version_id as latest_version_id,

@@ -100,7 +100,7 @@ export async function addBuild(
  * Locks a workspace for another build.
  * @throws ProblemError not_found when there is none, conflict when somebody else holds it for too long
  */
-export async function lockForBuild(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace> {
+async function lockForBuild(client: pg.PoolClient, workspaceId: string): Promise<LockedWorkspace> {
   try {
     const workspace = await lockWorkspace(client, workspaceId);
     if (workspace) return workspace;

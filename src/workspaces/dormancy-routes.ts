@@ -1,6 +1,4 @@
-import type pg from "pg";
 import { z } from "zod";
-import { type AuditEntry, difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { ProblemError } from "../errors.ts";
@@ -9,17 +7,12 @@ import { audit, auditDone } from "../http/audit.ts";
 import { notFound, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { bumpedDeadline } from "../lifecycle/activity.ts";
-import { nextStart } from "../lifecycle/autostart.ts";
-import { deletingAt, mayRun } from "../lifecycle/dormancy.ts";
-import { type LifecycleFacts, readLifecycle } from "../lifecycle/facts-store.ts";
-import { storeDormancy } from "../lifecycle/store.ts";
+import { makeActive, makeDormant } from "../lifecycle/execute.ts";
+import { readLifecycle } from "../lifecycle/facts-store.ts";
 import { can } from "../rbac/decide.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import { buildConflict } from "./build-rules.ts";
-import { addBuild } from "./builds.ts";
-import { activate, recordUse } from "./dormancy-store.ts";
-import { lockToChange, updateOf, workspaceEntry } from "./schedule-routes.ts";
-import type { WorkspaceToChange } from "./schedule-store.ts";
+import { recordUse } from "./dormancy-store.ts";
+import { lockToChange, updateOf } from "./schedule-routes.ts";
 import { dormantBody, workspaceSchema } from "./schema.ts";
 import { findWorkspace } from "./store.ts";
 import { workspaceView } from "./view.ts";
@@ -94,37 +87,6 @@ export function registerDormancyRoutes(app: App, context: Context): void {
     },
   );
 }
-
-/** Makes a workspace dormant, and stops it unless it is stopped; returns what is to be written to the audit log. */
-async function makeDormant(
-  context: Context,
-  client: pg.PoolClient,
-  { workspace, facts }: WorkspaceToChange,
-  { initiatorId, now }: { readonly initiatorId: string; readonly now: Date },
-): Promise<AuditEntry[]> {
-  const stop = { transition: "stop", reason: "dormancy", initiatorId } as const;
-  const conflict = buildConflict(workspace, stop);
-  if (conflict !== undefined) throw new ProblemError("conflict", conflict);
-  const dates = { dormantAt: now, deletingAt: deletingAt(now, facts.template) };
-  await storeDormancy(client, workspace.id, dates);
-  const entries = [workspaceEntry(workspace, difference(datesOf(facts), datesOf(dates)))];
-  if (mayRun(facts.build)) {
-    await addBuild(context, client, workspace, stop, async (_, entry) => void entries.push(entry));
-  }
-  return entries;
-}
-
-/** Ends a workspace's dormancy; returns what is to be written to the audit log. */
-async function makeActive(client: pg.PoolClient, { workspace, facts }: WorkspaceToChange, now: Date) {
-  // Starts that came while it was dormant are over: it is not to start at once.
-  await activate(client, workspace.id, { nextStartAt: nextStart(facts, now), now });
-  return workspaceEntry(workspace, difference(datesOf(facts), datesOf({ dormantAt: null, deletingAt: null })));
-}
-
-const datesOf = ({ dormantAt, deletingAt }: Pick<LifecycleFacts, "dormantAt" | "deletingAt">) => ({
-  dormant_at: dormantAt,
-  deleting_at: deletingAt,
-});
 
 function gone(): never {
   throw notFound("the workspace");

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type pg from "pg";
 import { z } from "zod";
-import { type AuditEntry, type Difference, difference } from "../audit/entry.ts";
+import { type Difference, difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import type { App } from "../http/app.ts";
@@ -10,7 +10,7 @@ import { demand, notFound, pathPart, subjectOf, targetIdOf } from "../http/autho
 import { idParams } from "../http/paging.ts";
 import { autostartProblem, nextStart } from "../lifecycle/autostart.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
-import type { LockedWorkspace } from "./builds-store.ts";
+import { workspaceEntry } from "./entry.ts";
 import { findOwnership } from "./ownership-store.ts";
 import { workspaceResource } from "./rights.ts";
 import { extendProblem, fieldProblem, type LifecycleSetting, prebuildProblem, ttlProblem } from "./schedule-rules.ts";
@@ -43,18 +43,6 @@ export async function lockToChange(
   demand(subjectOf(request), "update", workspaceResource(found.workspace));
   if (found.workspace.owner_id === PREBUILDS_SYSTEM_USER_ID) throw prebuildProblem(found.workspace.name, setting);
   return found;
-}
-
-/** What the audit log says of a changed workspace. */
-export function workspaceEntry(workspace: LockedWorkspace, diff: Difference): AuditEntry {
-  return {
-    action: "write",
-    type: "workspace",
-    id: workspace.id,
-    target: `${workspace.owner_name}/${workspace.name}`,
-    organizationId: workspace.organization_id,
-    diff,
-  };
 }
 
 /** Adds the routes that say when a workspace starts and stops by itself. */

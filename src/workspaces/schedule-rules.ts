@@ -1,6 +1,7 @@
 import { durationText } from "../duration.ts";
 import { ProblemError } from "../errors.ts";
 import type { TemplateLifecycle, WorkspaceLifecycle } from "../lifecycle/facts.ts";
+import { UNDER_WAY } from "../vocabulary.ts";
 
 /** What of a workspace is kept from being set on a prebuild, in words. */
 export type LifecycleSetting = "autostart" | "autostop" | "the extension of deadlines" | "dormancy";
@@ -46,7 +47,7 @@ export function extendProblem(
 ): ProblemError | undefined {
   const { transition, jobStatus, maxDeadline } = build;
   const conflict = (message: string) => new ProblemError("conflict", message);
-  if (["pending", "running", "canceling"].includes(jobStatus)) {
+  if (UNDER_WAY.includes(jobStatus)) {
     return conflict("another build of this workspace is under way; wait for it or cancel it");
   }
   if (transition !== "start" || jobStatus !== "succeeded") {

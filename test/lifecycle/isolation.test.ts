@@ -10,7 +10,7 @@ import { deletingAt } from "../../src/lifecycle/dormancy.ts";
 import { recomputeLifecycle } from "../../src/lifecycle/recompute-store.ts";
 import { settleLifecycle } from "../../src/lifecycle/reconcile.ts";
 import { clearPrebuilds, storeUnscheduled } from "../../src/lifecycle/repair-store.ts";
-import { storeDates, storeDormancy, storeNextStarts } from "../../src/lifecycle/store.ts";
+import { storeDates, storeDormancy, storeNextStart } from "../../src/lifecycle/store.ts";
 import { at, DAY, HOUR, T, template } from "../../src/lifecycle/workspace.fixture.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { queueBuild } from "../../src/workspaces/builds.ts";
@@ -90,9 +90,9 @@ const FUNCTIONS: readonly {
       settleLifecycle(client, { workspaceId: id, buildId, succeeded: true, now: at(HOUR) }),
   },
   {
-    name: "storeNextStarts",
+    name: "storeNextStart",
     writers: ["lifecycle/store.ts: update workspaces (next_start_at)"],
-    run: (client, { id }) => storeNextStarts(client, [{ workspaceId: id, nextStartAt: LATER.nextStartAt }]),
+    run: (client, { id }) => storeNextStart(client, id, LATER.nextStartAt),
   },
   {
     name: "storeUnscheduled",
