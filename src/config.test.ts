@@ -42,4 +42,42 @@ describe("the configuration", () => {
       },
     );
   });
+
+  it("tells nobody by webhook or mail unless all that it takes is set, and says what is missing", () => {
+    assert.equal(readConfig({}).webhook, undefined);
+    assert.equal(readConfig({}).smtp, undefined);
+    const hook = { PREBUILDD_WEBHOOK_URL: "https://hooks.example.com/x", PREBUILDD_WEBHOOK_SECRET: "0123456789abcdef" };
+    const url = "https://hooks.example.com/x";
+    assert.deepEqual(readConfig(hook).webhook, { url, secret: "0123456789abcdef", allowPrivate: false });
+    assert.throws(
+      () => readConfig({ PREBUILDD_WEBHOOK_URL: url }),
+      /PREBUILDD_WEBHOOK_SECRET must be set, because PREBUILDD_WEBHOOK_URL is/,
+    );
+    const mail = { PREBUILDD_SMTP_URL: "smtp://localhost:25" };
+    assert.throws(() => readConfig(mail), /PREBUILDD_SMTP_FROM must be set/);
+  });
+
+  it("shows neither secrets nor URLs that may hold passwords", () => {
+    const env = {
+      PREBUILDD_WEBHOOK_URL: "ftp://root:hunter2@host",
+      PREBUILDD_WEBHOOK_SECRET: "hunter2",
+      PREBUILDD_SMTP_URL: "http://root:hunter2@host",
+    };
+    assert.throws(
+      () => readConfig(env),
+      ({ message }: Error) => {
+        for (const key of Object.keys(env)) assert.ok(message.includes(key), `${key} is named`);
+        assert.doesNotMatch(message, /hunter2/);
+        return true;
+      },
+    );
+  });
+
+  it("lets templates inherit variables by name, and none of ours", () => {
+    const { terraformEnv } = readConfig({ PREBUILDD_TERRAFORM_ENV: "AWS_REGION, AWS_PROFILE," });
+    assert.deepEqual(terraformEnv, ["AWS_REGION", "AWS_PROFILE"]);
+    for (const names of ["DATABASE_URL", "AWS_REGION,PREBUILDD_WEBHOOK_SECRET", "A=b"]) {
+      assert.throws(() => readConfig({ PREBUILDD_TERRAFORM_ENV: names }), /names of environment variables/);
+    }
+  });
 });

@@ -36,6 +36,33 @@ const databaseUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\//, "a URL such as postgresql://user:password@host:5432/database");
 
+const truth = z
+  .enum(["true", "false"], { error: "true or false" })
+  .default("false")
+  .transform((text) => text === "true");
+
+const webhookUrl = z.url({ protocol: /^https?$/, error: "an http or https URL" });
+const smtpUrl = z.url({ protocol: /^smtps?$/, error: "a URL such as smtps://user:password@smtp.example.com" });
+
+/** Names of environment variables; what is ours must never reach a template. */
+const variables = z.string().transform((text, context): readonly string[] => {
+  const names = text.split(",").flatMap((name) => name.trim() || []);
+  if (names.every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !/^(PREBUILDD_|DATABASE_)/.test(name)))
+    return names;
+  const message = "names of environment variables, separated by commas, such as AWS_REGION,AWS_PROFILE; none of ours";
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
+
+/** What must not be shown, for it holds a password. */
+const SECRET = /^DATABASE_|_SECRET$|^PREBUILDD_(WEBHOOK|SMTP)_URL$/;
+
+/** What only makes sense together. */
+const TOGETHER = [
+  ["PREBUILDD_WEBHOOK_URL", "PREBUILDD_WEBHOOK_SECRET"],
+  ["PREBUILDD_SMTP_URL", "PREBUILDD_SMTP_FROM"],
+] as const;
+
 /** Every setting: its environment variable and what it must look like. Defaults stand beside the keys. */
 const settings = z.object({
   DATABASE_URL: databaseUrl.optional(),
@@ -53,12 +80,20 @@ const settings = z.object({
   PREBUILDD_FAILURE_HARD_LIMIT: count({ max: 1_000 }).prefault("3"),
   PREBUILDD_FAILED_RETENTION: duration({ min: "0" }).prefault("1h"),
   PREBUILDD_MAX_IN_FLIGHT: count({ max: 1_000_000 }).prefault("0"),
-  PREBUILDD_DISABLE_WORKSPACE_SHARING: z
-    .enum(["true", "false"], { error: "true or false" })
-    .default("false")
-    .transform((text) => text === "true"),
+  PREBUILDD_DISABLE_WORKSPACE_SHARING: truth,
   PREBUILDD_METRICS_INTERVAL: duration({ min: "100ms" }).prefault("60s"),
   PREBUILDD_SHUTDOWN_TIMEOUT: duration({ min: "1s" }).prefault("25s"),
+  PREBUILDD_TERRAFORM_PATH: z.string().optional(),
+  PREBUILDD_TERRAFORM_ENV: variables.prefault(""),
+  PREBUILDD_NOTIFICATION_WINDOW: duration({ min: "0" }).prefault("1m"),
+  PREBUILDD_WEBHOOK_URL: webhookUrl.optional(),
+  PREBUILDD_WEBHOOK_SECRET: z.string().min(16, { error: "a secret of at least 16 characters" }).optional(),
+  PREBUILDD_WEBHOOK_ALLOW_PRIVATE: truth,
+  PREBUILDD_SMTP_URL: smtpUrl.optional(),
+  PREBUILDD_SMTP_FROM: z
+    .string()
+    .regex(/^[^\r\n]*[^\s@]+@[^\s@]+$/, "an address such as prebuildd@example.com")
+    .optional(),
 });
 
 /** The daemon's settings, checked; durations are milliseconds. */
@@ -82,7 +117,27 @@ export type Config = {
   readonly workspaceSharingDisabled: boolean;
   readonly metricsIntervalMs: number;
   readonly shutdownTimeoutMs: number;
+  /** Where terraform or tofu is; undefined: on the PATH. */
+  readonly terraformPath: string | undefined;
+  /** The environment variables that terraform inherits beside the few that all templates do. */
+  readonly terraformEnv: readonly string[];
+  readonly notificationWindowMs: number;
+  /** Undefined when nobody is told this way. */
+  readonly webhook: WebhookSettings | undefined;
+  readonly smtp: SmtpSettings | undefined;
 };
+
+/** Where notifications are posted to. */
+export type WebhookSettings = {
+  readonly url: string;
+  /** Signs what is posted. */
+  readonly secret: string;
+  /** It may redirect to addresses that are not public. */
+  readonly allowPrivate: boolean;
+};
+
+/** How mail is sent. */
+export type SmtpSettings = { readonly url: string; readonly from: string };
 
 /**
  * Reads the settings from the environment; an empty value counts as not set.
@@ -94,12 +149,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => {
       const key = String(issue.path[0]);
-      const shown = key.startsWith("DATABASE_") ? "" : ` is ${JSON.stringify(given[key])}, but`;
+      const shown = SECRET.test(key) ? "" : ` is ${JSON.stringify(given[key])}, but`;
       return `${key}${shown} must be ${issue.message}`;
     });
     throw new UsageError(problems.join("\n"));
   }
   const s = parsed.data;
+  for (const pair of TOGETHER) {
+    const missing = pair.find((key) => s[key] === undefined);
+    const present = pair.find((key) => s[key] !== undefined);
+    if (missing && present) throw new UsageError(`${missing} must be set, because ${present} is`);
+  }
   return Object.freeze({
     databaseUrl: s.DATABASE_URL,
     databaseDirectUrl: s.DATABASE_DIRECT_URL ?? s.DATABASE_URL,
@@ -117,6 +177,21 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     workspaceSharingDisabled: s.PREBUILDD_DISABLE_WORKSPACE_SHARING,
     metricsIntervalMs: s.PREBUILDD_METRICS_INTERVAL,
     shutdownTimeoutMs: s.PREBUILDD_SHUTDOWN_TIMEOUT,
+    terraformPath: s.PREBUILDD_TERRAFORM_PATH,
+    terraformEnv: s.PREBUILDD_TERRAFORM_ENV,
+    notificationWindowMs: s.PREBUILDD_NOTIFICATION_WINDOW,
+    webhook:
+      s.PREBUILDD_WEBHOOK_URL === undefined || s.PREBUILDD_WEBHOOK_SECRET === undefined
+        ? undefined
+        : {
+            url: s.PREBUILDD_WEBHOOK_URL,
+            secret: s.PREBUILDD_WEBHOOK_SECRET,
+            allowPrivate: s.PREBUILDD_WEBHOOK_ALLOW_PRIVATE,
+          },
+    smtp:
+      s.PREBUILDD_SMTP_URL === undefined || s.PREBUILDD_SMTP_FROM === undefined
+        ? undefined
+        : { url: s.PREBUILDD_SMTP_URL, from: s.PREBUILDD_SMTP_FROM },
   });
 }
 

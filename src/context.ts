@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { Clock } from "./clock.ts";
 import type { Logger } from "./log.ts";
+import type { NotificationChannel } from "./notifications/event.ts";
 import type { ClaimPrebuild } from "./prebuilds/claim.ts";
 import type { MissReason } from "./prebuilds/claim-store.ts";
 import type { FailureSettings } from "./prebuilds/failures-store.ts";
@@ -10,6 +11,14 @@ import type { Wake } from "./wake.ts";
 
 /** How the pools are kept: what the plan needs, and what reading the pools needs. */
 export type PoolSettings = PlanSettings & FailureSettings;
+
+/** How people are told of what happens. */
+export type NotificationSettings = {
+  /** For how long equal events are collected into one message; 0 means that each is a message of its own. */
+  readonly windowMs: number;
+  /** The channels that are set up. */
+  readonly channels: readonly NotificationChannel[];
+};
 
 /** What every part of the daemon that acts is handed: the outside world, and nothing of the other parts. */
 export type Context = {
@@ -22,6 +31,9 @@ export type Context = {
   /** Whether nobody may share workspaces, whatever organizations say. */
   readonly workspaceSharingDisabled: boolean;
   readonly claimPrebuild: ClaimPrebuild;
+  readonly notifications: NotificationSettings;
   /** Told of every answered request for a workspace: how long it took, and why none was claimed if none was. */
   onCreate?(seconds: number, missReason: MissReason | null): void;
+  /** Told of every request for a workspace that found nothing in the preset's pool. */
+  onMiss?(presetId: string): void;
 };

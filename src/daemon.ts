@@ -19,6 +19,9 @@ import { provideLocalAccess } from "./local-access.ts";
 import type { Logger } from "./log.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
+import { channelsOf, startDelivery } from "./notifications/deliver.ts";
+import { createMissWatch } from "./notifications/miss-watch.ts";
+import { forgetMessages } from "./notifications/store.ts";
 import { reconcileSystemRoles, repairSystemRoles } from "./organizations/reconcile.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
 import { createClaimer } from "./prebuilds/claim.ts";
@@ -28,6 +31,8 @@ import { runPass } from "./prebuilds/reconcile.ts";
 import { createCommandDriver } from "./provisioner/command/driver.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
 import { reapLostWork } from "./provisioner/reaper.ts";
+import { findTerraform } from "./provisioner/terraform/binary.ts";
+import { createTerraformDriver } from "./provisioner/terraform/driver.ts";
 import { startWorker } from "./provisioner/worker.ts";
 import { createSourceCache } from "./templates/sources.ts";
 import { ensureAdmin } from "./users/store.ts";
@@ -69,6 +74,10 @@ const LIFECYCLE_MS = 60_000;
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
 const CLAIMS_MS = 2_000;
+/** How often people are told of requests that found nothing: of many at once. */
+const MISSES_MS = 1_000;
+/** How long people can read what they have been told. */
+const MESSAGES_KEPT_MS = 30 * 86_400_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
 const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
 
@@ -79,6 +88,10 @@ const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
 export async function startDaemon(config: Config, { log, applyFile, signal }: DaemonOptions): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const document = applyFile === undefined ? undefined : await loadApplyFile(applyFile);
+  // biome-ignore lint/style/noProcessEnv: not settings; where programs are found
+  const terraform = await findTerraform({ path: config.terraformPath, host: process.env });
+  if (terraform) log.info(`terraform templates are built with ${terraform.path} ${terraform.version}`);
+  else log.info("terraform templates cannot be built here: neither terraform nor tofu is on the PATH");
   await assertPortFree(config.listen);
 
   const dataDir = resolve(config.dataDir);
@@ -93,6 +106,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   stack.defer(() => wake.settled());
   const queue = stack.use(createBuildQueue(pool, log));
   const metrics = createMetrics({ pool, clock: systemClock, poolSettings: config });
+  const notifications = { windowMs: config.notificationWindowMs, channels: channelsOf(config) };
+  const misses = createMissWatch({ pool, queue, clock: systemClock, notifications, log });
   const context: Context = {
     pool,
     queue,
@@ -103,6 +118,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     workspaceSharingDisabled: config.workspaceSharingDisabled,
     claimPrebuild: createClaimer({ pool, queue }),
     onCreate: metrics.pools.observeCreate,
+    notifications,
+    onMiss: misses.onMiss,
   };
 
   const health = createHealth();
@@ -130,9 +147,20 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     log.info({ file: applyFile }, `applied ${applyFile}`);
   }
 
+  const killGraceMs = config.shutdownTimeoutMs * SHUTDOWN_SHARES.stopping;
   const worker = startWorker(context, {
     drivers: {
-      command: createCommandDriver({ killGraceMs: config.shutdownTimeoutMs * SHUTDOWN_SHARES.stopping }),
+      command: createCommandDriver({ killGraceMs }),
+      ...(terraform
+        ? {
+            terraform: createTerraformDriver({
+              binary: terraform.path,
+              dataDir,
+              inherit: config.terraformEnv,
+              killGraceMs,
+            }),
+          }
+        : {}),
     },
     sourceOf: createSourceCache({ pool, dir: join(dataDir, "sources") }).directoryOf,
     workspacesDir: join(dataDir, "workspaces"),
@@ -143,6 +171,9 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   stack.use(
     startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
   );
+
+  const delivery = stack.use(startDelivery(context, config));
+  stack.use(startLoop({ name: "telling of empty pools", intervalMs: MISSES_MS, log, work: misses.flush }));
 
   const finish = (signal: AbortSignal) => finishClaims(context, signal);
   const claims = stack.use(
@@ -159,7 +190,10 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       log,
       onNotification(channel, payload) {
         if (channel === CHANNELS.pools) passes?.poke();
-        if (channel === CHANNELS.jobs) worker.poke();
+        if (channel === CHANNELS.jobs) {
+          worker.poke();
+          delivery.poke();
+        }
         if (channel === CHANNELS.cancel) worker.cancel(payload);
         if (channel === CHANNELS.claims) claims.poke();
         if (channel === CHANNELS.roles) roles?.poke();
@@ -167,6 +201,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       onSubscribed() {
         passes?.poke();
         worker.poke();
+        delivery.poke();
         claims.poke();
         roles?.poke();
       },
@@ -178,7 +213,9 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
 
   const reap = async (signal: AbortSignal) => {
     await reapLostWork(context, { olderThanMs: REAP_MS, signal });
-    await forgetRequests(pool, new Date(context.clock.now().getTime() - REQUESTS_KEPT_MS));
+    const ago = (ms: number) => new Date(context.clock.now().getTime() - ms);
+    await forgetRequests(pool, ago(REQUESTS_KEPT_MS));
+    await forgetMessages(pool, ago(MESSAGES_KEPT_MS));
   };
 
   const executor = createExecutor(context);

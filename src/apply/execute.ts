@@ -10,7 +10,7 @@ import { recomputeLifecycle } from "../lifecycle/recompute-store.ts";
 import { logRecomputed, type Recomputed } from "../lifecycle/recomputed.ts";
 import { auditEntriesOf } from "./audit.ts";
 import type { ApplyDocument } from "./document.ts";
-import { planApply } from "./plan.ts";
+import { type ApplyPlan, planApply } from "./plan.ts";
 import type { State, TemplateRow } from "./state.ts";
 import {
   hasActiveOwner,
@@ -42,21 +42,43 @@ export const applyResult = z.object({
 
 export type ApplyResult = z.infer<typeof applyResult>;
 
+/** Who applies a document. */
+type Applicant = {
+  /** Whose the new templates, versions and files are. */
+  readonly initiatorId: string;
+  /** Who the audit log says has changed what changed. */
+  readonly actor: Actor;
+  /** What is said of the new versions. */
+  readonly message?: string;
+};
+
+/** What was written, of which others have to hear once it is committed. */
+type Applied = Pick<ApplyPlan, "objects"> & {
+  readonly recomputed: readonly { readonly name: string; readonly counts: Recomputed }[];
+};
+
 /**
  * Makes the database say what the document says, all of it or, if anything is wrong, nothing. Applying a document
  * again writes nothing. What the document does not name is left alone.
- * @param initiatorId whose the new templates, versions and files are
- * @param actor who the audit log says has changed what changed
  * @throws ProblemError that names every part of the document that this database cannot take.
  */
-export async function applyDocument(
+export async function applyDocument(context: Context, document: ApplyDocument, by: Applicant): Promise<ApplyResult> {
+  const applied = await withTransaction(context.pool, BEGIN.readWrite, (client) =>
+    applyWithin(context, client, document, by),
+  );
+  return announceApplied(context, applied);
+}
+
+/** What `applyDocument` does, as a part of the caller's transaction; to be announced once that is committed. */
+export async function applyWithin(
   context: Context,
+  client: pg.PoolClient,
   document: ApplyDocument,
-  { initiatorId, actor }: { readonly initiatorId: string; readonly actor: Actor },
-): Promise<ApplyResult> {
+  { initiatorId, actor, message = "" }: Applicant,
+): Promise<Applied> {
   const versionNames = document.templates.map(versionNameOf);
   const sources = new Map(document.templates.map(({ source }) => [source.hash, source]));
-  const plan = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+  try {
     await lockApply(client);
     const state = await readState(client, document, versionNames);
     const planned = planApply(document, state, { newId: randomUUID, versionNames });
@@ -74,20 +96,24 @@ export async function applyDocument(
     await writeMembers(client, planned.members, now);
     await insertTemplates(client, planned.templates.insert, write);
     await writeFiles(client, [...needed.flatMap((hash) => sources.get(hash) ?? [])], write);
-    await writeVersions(client, planned.versions, write);
+    await writeVersions(client, planned.versions, { ...write, message });
     await writeDeclarations(client, planned.declarations);
     await writePresets(client, planned, now);
     await finishTemplates(client, planned.templates, now);
     const recomputed = await recomputeWorkspaces(client, state, planned.templates.update, now);
     await insertAuditEntries(client, actor, auditEntriesOf(state, planned), now);
-    return { ...planned, recomputed };
-  }).catch((error: unknown) => {
+    return { objects: planned.objects, recomputed };
+  } catch (error) {
     throw conflictOf(error) ?? error;
-  });
-  const changed = plan.objects.some(({ change }) => change !== "unchanged");
+  }
+}
+
+/** Tells those who wait for changes what has been applied and committed. */
+export function announceApplied(context: Context, { objects, recomputed }: Applied): ApplyResult {
+  const changed = objects.some(({ change }) => change !== "unchanged");
   if (changed) context.wake.pools();
-  for (const { name, counts } of plan.recomputed) logRecomputed(context.log, name, counts);
-  return { changed, objects: plan.objects.map((object) => ({ ...object, settings: [...object.settings] })) };
+  for (const { name, counts } of recomputed) logRecomputed(context.log, name, counts);
+  return { changed, objects: objects.map((object) => ({ ...object, settings: [...object.settings] })) };
 }
 
 /** Makes the workspaces of templates follow what has changed about these. */

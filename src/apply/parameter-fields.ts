@@ -63,6 +63,26 @@ export function describedParameter(given: Declaration): DescribedParameter {
   };
 }
 
+/** What the document says of a parameter that a version declares: the reverse of `describedParameter`. */
+export function declarationOf(parameter: DescribedParameter): z.input<typeof declaration> {
+  const { regex, error, min, max } = parameter.validation;
+  return {
+    name: parameter.name,
+    display_name: parameter.displayName,
+    description: parameter.description,
+    type: parameter.type,
+    mutable: parameter.mutable,
+    ...(parameter.required ? {} : { default: parameter.defaultValue }),
+    options: [...parameter.options],
+    validation: {
+      ...(regex === "" ? {} : { regex }),
+      ...(error === "" ? {} : { error }),
+      ...(min === null ? {} : { min }),
+      ...(max === null ? {} : { max }),
+    },
+  };
+}
+
 /** What of a declaration cannot be true together. */
 function* contradictions(given: Declaration): Generator<readonly [path: readonly (string | number)[], says: string]> {
   const { regex, error, min, max } = given.validation;

@@ -166,21 +166,21 @@ export async function writeFiles(
   }
 }
 
-/** Writes template versions; their files must be there. */
+/** Writes template versions, with what their author says of them; their files must be there. */
 export async function writeVersions(
   client: pg.PoolClient,
   versions: readonly VersionRow[],
-  write: { readonly by: string; readonly now: Date },
+  write: { readonly by: string; readonly now: Date; readonly message: string },
 ): Promise<void> {
   if (versions.length === 0) return;
   await client.query(
     `insert into template_versions
-       (id, template_id, organization_id, name, file_id, created_by, created_at, updated_at)
-     select r.id, r."templateId", r."organizationId", r.name, f.id, $2, $3, $3
+       (id, template_id, organization_id, name, message, file_id, created_by, created_at, updated_at)
+     select r.id, r."templateId", r."organizationId", r.name, $4, f.id, $2, $3, $3
      from json_to_recordset($1)
        as r (id uuid, "templateId" uuid, "organizationId" uuid, name text, "fileHash" text)
      join files f on f.hash = r."fileHash"`,
-    [JSON.stringify(versions), write.by, write.now],
+    [JSON.stringify(versions), write.by, write.now, write.message],
   );
 }
 

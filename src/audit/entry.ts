@@ -12,6 +12,7 @@ export const AUDITED_TYPES = [
   "pool",
   "prebuilds_settings",
   "preset",
+  "provisioner_job",
   "template",
   "template_version",
   "user",

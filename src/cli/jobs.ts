@@ -48,7 +48,7 @@ export function addJobsCommand(program: Command, io: Io): void {
 
   jobs
     .command("cancel")
-    .description("cancel one job, or all that match, by their builds")
+    .description("cancel one job, or all that match: builds and imports")
     .argument("[job]", "the job's id; without it, all that match the options")
     .option("--organization <organization>", "whose jobs", "default")
     .option("--status <statuses>", "pending, running or both; pending unless it is given", statuses(CANCELABLE))
@@ -69,7 +69,7 @@ export function addJobsCommand(program: Command, io: Io): void {
 
 async function cancelOne(io: Io, client: Client, id: string, options: CancelOptions): Promise<void> {
   const job = await client.get<ProvisionerJobView>(`${pathOf(options)}/${encodeURIComponent(id)}`);
-  await cancel(client, job);
+  await cancel(client, options, job);
   if (options.json) printJson(io, { canceled: [job.id], too_late: [], refused: [] } satisfies Canceled);
   else printLines(io, [`canceled ${titleOf(job)}`]);
 }
@@ -82,7 +82,7 @@ async function cancelMatching(io: Io, client: Client, options: CancelOptions): P
   let refusal: ProblemError | undefined;
   for (const job of jobs) {
     try {
-      await cancel(client, job);
+      await cancel(client, options, job);
       outcome.canceled.push(job.id);
       lines.push(`canceled ${titleOf(job)}`);
     } catch (error) {
@@ -102,8 +102,10 @@ async function cancelMatching(io: Io, client: Client, options: CancelOptions): P
   }
 }
 
-const cancel = (client: Client, { input }: ProvisionerJobView): Promise<unknown> =>
-  client.send("PATCH", `/workspacebuilds/${input.workspace_build_id}/cancel`);
+const cancel = (client: Client, filter: Filter, { id, input }: ProvisionerJobView): Promise<unknown> =>
+  input.workspace_build_id === null
+    ? client.send("POST", `${pathOf(filter)}/${id}/cancel`)
+    : client.send("PATCH", `/workspacebuilds/${input.workspace_build_id}/cancel`);
 
 const pathOf = ({ organization }: Filter) => `/organizations/${encodeURIComponent(organization)}/provisionerjobs`;
 
@@ -117,17 +119,20 @@ const statuses = (allowed: readonly string[]) => (given: string) => {
 };
 
 const titleOf = ({ metadata, id }: ProvisionerJobView) =>
-  `the ${metadata.transition} of ${metadata.workspace_owner_name}/${metadata.workspace_name} (job ${id})`;
+  metadata.transition === null
+    ? `the import of template ${metadata.template_name} (job ${id})`
+    : `the ${metadata.transition} of ${metadata.workspace_owner_name}/${metadata.workspace_name} (job ${id})`;
 
 const HEADINGS = ["CREATED", "STATUS", "BUILD", "WORKSPACE", "TEMPLATE", "INITIATOR", "ID", "ERROR"];
 
 function rowOf({ metadata, ...job }: ProvisionerJobView): string[] {
+  const { workspace_name: workspace, workspace_owner_name: owner, template_version_name: version } = metadata;
   return [
     instantText(job.created_at),
     job.status,
-    metadata.transition,
-    `${metadata.workspace_owner_name}/${metadata.workspace_name}`,
-    `${metadata.template_name}@${metadata.template_version_name}`,
+    metadata.transition ?? "import",
+    workspace === null ? "" : `${owner}/${workspace}`,
+    version === null ? metadata.template_name : `${metadata.template_name}@${version}`,
     job.initiator_name,
     job.id,
     oneLine(job.error ?? ""),

@@ -9,6 +9,7 @@ import type { Io } from "./io.ts";
 import { addJobsCommand } from "./jobs.ts";
 import { addMembersCommand } from "./members.ts";
 import { addMigrateCommand } from "./migrate.ts";
+import { addNotificationsCommand } from "./notifications.ts";
 import { addOrganizationsCommand } from "./organizations.ts";
 import { addPlanCommand } from "./plan.ts";
 import { addPrebuildsCommand } from "./prebuilds.ts";
@@ -68,5 +69,6 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
   addGroupsCommand(program, io);
   addTokenCommand(program, io);
   addAuditCommand(program, io);
+  addNotificationsCommand(program, io);
   return program;
 }

@@ -2,7 +2,10 @@ import type { Command } from "commander";
 import { type Config, readConfig } from "../config.ts";
 import type { Io } from "./io.ts";
 
-/** The flags that stand for a setting: the setting's key, the flag, and what it says in the help. */
+/**
+ * The flags that stand for a setting: the setting's key, the flag, and what it says in the help. What holds a secret of
+ * somebody else has none, because everybody on the machine can read the arguments of a process.
+ */
 const FLAGS = [
   ["DATABASE_URL", "--database-url <url>", "PostgreSQL to use instead of the embedded one"],
   ["PREBUILDD_DATA_DIR", "--data-dir <directory>", "where the embedded database and all other files are kept"],
@@ -20,6 +23,24 @@ const FLAGS = [
   ["PREBUILDD_DISABLE_WORKSPACE_SHARING", "--disable-workspace-sharing", "let nobody share workspaces with others"],
   ["PREBUILDD_METRICS_INTERVAL", "--metrics-interval <duration>", "how often the metrics are read"],
   ["PREBUILDD_SHUTDOWN_TIMEOUT", "--shutdown-timeout <duration>", "how long stopping may take"],
+  [
+    "PREBUILDD_TERRAFORM_PATH",
+    "--terraform-path <path>",
+    "the terraform or tofu to use instead of the one on the PATH",
+  ],
+  [
+    "PREBUILDD_TERRAFORM_ENV",
+    "--terraform-env <names>",
+    "environment variables that terraform inherits, such as AWS_REGION",
+  ],
+  ["PREBUILDD_NOTIFICATION_WINDOW", "--notification-window <duration>", "for how long equal events become one message"],
+  ["PREBUILDD_WEBHOOK_URL", "--webhook-url <url>", "where notifications are posted to"],
+  [
+    "PREBUILDD_WEBHOOK_ALLOW_PRIVATE",
+    "--webhook-allow-private",
+    "let the webhook redirect to addresses that are not public",
+  ],
+  ["PREBUILDD_SMTP_FROM", "--smtp-from <address>", "the sender of notifications by mail"],
 ] as const;
 
 /** The settings that any command needs which works on the database itself. */

@@ -9,6 +9,7 @@ import { type Io, printJson, printLines } from "./io.ts";
 import { readAll } from "./pages.ts";
 import { formatTable } from "./table.ts";
 import { addTemplateEditCommand } from "./template-edit.ts";
+import { addTemplatePushCommand } from "./template-push.ts";
 import { addTemplateVersionCommands } from "./template-versions.ts";
 import { instantText, oneLine } from "./words.ts";
 
@@ -16,10 +17,11 @@ type Options = { readonly organization: string; readonly json?: boolean };
 type ListOptions = { readonly organization?: string; readonly search?: string; readonly json?: boolean };
 type Answer = { readonly invalidated: readonly Invalidated[] };
 
-/** Adds `templates list|show|edit|versions|promote|archive|unarchive|invalidate|delete`. */
+/** Adds `templates list|show|push|edit|versions|promote|archive|unarchive|invalidate|delete`. */
 export function addTemplatesCommand(program: Command, io: Io): void {
   const templates = program.command("templates").description("show and change templates and their versions");
   addReading(templates, io);
+  addTemplatePushCommand(templates, io);
   addTemplateEditCommand(templates, io);
   addTemplateVersionCommands(templates, io);
 

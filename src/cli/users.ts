@@ -6,6 +6,7 @@ import { type Client, openClient } from "./client.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { readAll } from "./pages.ts";
 import { addQuietHoursCommand } from "./quiet-hours.ts";
+import { addQuotaCommand } from "./quota.ts";
 import { repeated } from "./repeated.ts";
 import { formatTable } from "./table.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -19,7 +20,7 @@ type AsJson = { readonly json?: boolean };
 type Page = { readonly users: readonly UserView[]; readonly count: number };
 type Named = { readonly id: string; readonly name: string };
 
-/** Adds `users list|show|create|suspend|activate|delete|roles|quiet-hours`. */
+/** Adds `users list|show|create|suspend|activate|delete|roles|quiet-hours|quota`. */
 export function addUsersCommand(program: Command, io: Io): void {
   const users = program.command("users").description("list, show, make, suspend and delete users, and give them roles");
   addList(users, io);
@@ -29,6 +30,7 @@ export function addUsersCommand(program: Command, io: Io): void {
   addDelete(users, io);
   addRoles(users, io);
   addQuietHoursCommand(users, io);
+  addQuotaCommand(users, io);
 }
 
 type ListOptions = AsJson & {

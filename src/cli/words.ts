@@ -1,6 +1,8 @@
 import type { PoolState } from "../prebuilds/state.ts";
 import type { PoolView } from "../prebuilds/status.ts";
 
+export { oneLine } from "../one-line.ts";
+
 /** Reasons that read badly by themselves; every other one is shown as it is, with spaces. */
 const REASONS: Readonly<Record<string, string>> = {
   recent_failures: "held back by recent failures",
@@ -62,9 +64,4 @@ export function actionsInWords(actions: PoolView["actions"]): string {
 /** An instant without its milliseconds, which say nothing to a person. */
 export function instantText(instant: string): string {
   return instant.replace(/\.\d+Z$/, "Z");
-}
-
-/** Text from elsewhere on one line, without anything that a terminal would take for a command. */
-export function oneLine(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
 }

@@ -1,11 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { stripVTControlCharacters } from "node:util";
 import type { Command } from "commander";
 import { ProblemError, UsageError } from "../errors.ts";
 import type { BuildView, LogLineView } from "../workspaces/schema.ts";
 import { type Client, openClient } from "./client.ts";
-import { readEvents } from "./events.ts";
-import { untilInterrupted } from "./interrupt.ts";
+import { followLog, lineText } from "./follow-log.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { wholeNumber } from "./whole-number.ts";
 import { findWorkspace, latestBuild, titleOf, WHICH_WORKSPACE } from "./workspace-reference.ts";
@@ -14,10 +11,6 @@ type Options = { readonly build?: number; readonly follow?: boolean; readonly js
 
 const MAX_BUILD_NUMBER = 2_147_483_647;
 const PAGE = 1_000;
-/** How long is waited before a lost connection is made again, and how often in a row it is tried. */
-const AGAIN_MS = 1_000;
-const TRIES = 30;
-
 /** Adds `workspaces logs`. */
 export function addLogsCommand(workspaces: Command, io: Io): void {
   workspaces
@@ -31,9 +24,9 @@ export function addLogsCommand(workspaces: Command, io: Io): void {
       if (options.follow && options.json) throw new UsageError("--json prints one document, so it cannot --follow");
       const client = await openClient(io);
       const build = await findBuild(client, reference, options.build);
-      if (options.follow) await followUntilInterrupted(io, client, build);
+      if (options.follow) await followUntilEnded(io, client, build);
       else if (options.json) printJson(io, await readLog(client, build));
-      else printLines(io, (await readLog(client, build)).map(textOf));
+      else printLines(io, (await readLog(client, build)).map(lineText));
     });
 }
 
@@ -51,9 +44,6 @@ async function findBuild(client: Client, reference: string, number: number | und
 
 const pathOf = (build: BuildView) => `/workspacebuilds/${build.id}/logs`;
 
-/** A line without anything that a terminal would take for a command. */
-const textOf = ({ output }: LogLineView) => stripVTControlCharacters(output).replaceAll(/[^\P{Cc}\t]/gu, "");
-
 async function readLog(client: Client, build: BuildView): Promise<LogLineView[]> {
   const lines: LogLineView[] = [];
   for (;;) {
@@ -64,36 +54,7 @@ async function readLog(client: Client, build: BuildView): Promise<LogLineView[]>
   }
 }
 
-async function followUntilInterrupted(io: Io, client: Client, build: BuildView): Promise<void> {
-  const status = await untilInterrupted((signal) => followLog(io, client, build, signal));
+async function followUntilEnded(io: Io, client: Client, build: BuildView): Promise<void> {
+  const status = await followLog(io, client, pathOf(build), (line) => printLines(io, [line]));
   if (status !== undefined) io.err(`build ${build.build_number} has ended: ${status}\n`);
-}
-
-/**
- * Prints a build's lines as they come until it has ended, and returns how its job is then; undefined when the signal
- * ends it before that. A connection that is lost is made again, and goes on where it was.
- */
-async function followLog(io: Io, client: Client, build: BuildView, signal: AbortSignal): Promise<string | undefined> {
-  let last = "0";
-  for (let tries = 1; !signal.aborted; tries += 1) {
-    try {
-      const chunks = client.stream(`${pathOf(build)}?follow=true`, { headers: { "last-event-id": last }, signal });
-      for await (const { id, name, data } of readEvents(chunks)) {
-        tries = 0;
-        const value = JSON.parse(data);
-        if (name === "end") return (value as { job_status: string }).job_status;
-        if (name === "error") throw new ProblemError("forbidden", (value as { message: string }).message);
-        printLines(io, [textOf(value as LogLineView)]);
-        last = id ?? last;
-      }
-      throw new ProblemError("unavailable", "the daemon has closed the connection");
-    } catch (error) {
-      if (signal.aborted) return undefined;
-      const isAway = error instanceof ProblemError && error.kind === "unavailable";
-      if (!isAway || tries >= TRIES) throw error;
-      if (tries <= 1) io.err(`${error.message}\ntrying again for ${(TRIES * AGAIN_MS) / 1_000} s\n`);
-    }
-    await delay(AGAIN_MS, undefined, { signal }).catch(() => {});
-  }
-  return undefined;
 }

@@ -106,6 +106,22 @@ export async function withTransaction<T>(
   }
 }
 
+/**
+ * Runs a part of a transaction whose failure undoes that part alone.
+ * @returns the error it failed with; undefined when it has succeeded
+ */
+export async function withSavepoint(client: pg.PoolClient, work: () => Promise<void>): Promise<unknown> {
+  await client.query("savepoint part");
+  try {
+    await work();
+    await client.query("release savepoint part");
+    return undefined;
+  } catch (error) {
+    await client.query("rollback to savepoint part");
+    return error;
+  }
+}
+
 /** How long a server may take to answer a goodbye. */
 const GOODBYE_MS = 1_000;
 

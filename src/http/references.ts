@@ -1,6 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import type { Context } from "../context.ts";
 import { findOrganization } from "../organizations/store.ts";
+import { findJob } from "../provisioner/job-store.ts";
+import { provisionerJobResource } from "../provisioner/resource.ts";
 import type { Resource } from "../rbac/decide.ts";
 import { templateResource } from "../templates/resource.ts";
 import { findTemplate } from "../templates/store.ts";
@@ -23,6 +25,15 @@ export async function findUserInPath(
 export async function templateInPath(context: Context, request: FastifyRequest): Promise<Resource | undefined> {
   const found = await findTemplate(context.pool, pathPart(request, "id"));
   return found && templateResource({ id: found.id, organizationId: found.organization_id });
+}
+
+/** The provisioner job whose id and organization are in a path, as what is protected. */
+export async function jobInPath(context: Context, request: FastifyRequest): Promise<Resource | undefined> {
+  const organization = await findOrganizationInPath(context, request);
+  const job = organization && (await findJob(context.pool, organization.id, pathPart(request, "id")));
+  if (!job) return undefined;
+  const owner = job.type === "template_version_import" ? { ownerId: job.initiator_id } : {};
+  return provisionerJobResource({ id: job.id, organizationId: job.organization_id, ...owner });
 }
 
 /** What an `{organization}` in a path stands for: an id, a name or `default`. */

@@ -1,5 +1,6 @@
 import { registerApplyRoutes } from "../apply/routes.ts";
 import { registerAuditRoutes } from "../audit/routes.ts";
+import { registerNotificationRoutes } from "../notifications/routes.ts";
 import { registerCustomRoleRoutes } from "../organizations/custom-role-routes.ts";
 import { registerGroupRoutes } from "../organizations/group-routes.ts";
 import { registerGroupUpdateRoutes } from "../organizations/group-update-routes.ts";
@@ -9,8 +10,11 @@ import { registerOrganizationRoutes } from "../organizations/routes.ts";
 import { registerSharingRoutes } from "../organizations/sharing-routes.ts";
 import { registerControlRoutes } from "../prebuilds/control-routes.ts";
 import { registerPrebuildRoutes } from "../prebuilds/routes.ts";
+import { registerImportRoutes } from "../provisioner/import-routes.ts";
 import { registerProvisionerRoutes } from "../provisioner/routes.ts";
+import { registerQuotaRoutes } from "../quota/routes.ts";
 import { registerTemplateEditRoutes } from "../templates/edit-routes.ts";
+import { registerTemplatePushRoutes } from "../templates/push-routes.ts";
 import { registerTemplateRoutes } from "../templates/routes.ts";
 import { registerTemplateVersionRoutes } from "../templates/version-routes.ts";
 import { registerUserChangeRoutes } from "../users/change-routes.ts";
@@ -44,10 +48,13 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerCustomRoleRoutes,
   registerGroupRoutes,
   registerGroupUpdateRoutes,
+  registerQuotaRoutes,
   registerTemplateRoutes,
   registerTemplateEditRoutes,
   registerTemplateVersionRoutes,
+  registerTemplatePushRoutes,
   registerProvisionerRoutes,
+  registerImportRoutes,
   registerWorkspaceRoutes,
   registerCreateRoute,
   registerAclRoutes,
@@ -60,4 +67,5 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerControlRoutes,
   registerApplyRoutes,
   registerAuditRoutes,
+  registerNotificationRoutes,
 ];

@@ -1,3 +1,4 @@
+import type pg from "pg";
 import type { Actor } from "../audit/entry.ts";
 import { prepared, type Queryable } from "../db/connection.ts";
 import { SYSTEM_USER } from "../system-user.ts";
@@ -40,7 +41,7 @@ export type Claim = {
  * Hands prebuilds over to several claims at once: each gets one of its own, the oldest first, or none. The rows that
  * other transactions are just taking are skipped on the base table itself, so that claims neither wait for one another
  * nor get the same workspace. The conditions on a workspace are those of the index `workspaces_claimable`, word for
- * word; parameters $1 to $16 are those of `claimParameters`.
+ * word, and that it does not cost more than it may; parameters $1 to $17 are those of `claimParameters`.
  */
 export const CLAIM = `
   wanted as materialized (
@@ -77,7 +78,7 @@ export const CLAIM = `
       select w.id, w.created_at, w.name from workspaces w
       where w.preset_id = d.preset_id and w.owner_id = ${SYSTEM_USER} and not w.deleted and w.agents_ready
         and w.latest_transition = 'start' and w.latest_job_status = 'succeeded' and w.created_at >= d.oldest_fresh
-        and (w.latest_template_version_id = d.template_version_id) is true
+        and (w.latest_template_version_id = d.template_version_id) is true and w.daily_cost <= $17::bigint
       order by w.created_at, w.id limit d.places for update of w skip locked
     ) c
   ), claimed as (
@@ -113,7 +114,7 @@ const claimAndBuild = (queued: string): string => `
   ), new_parameters as (
     insert into workspace_build_parameters (workspace_build_id, name, value)
     select c.build_id, p.name, p.value
-    from unnest($17::int[], $18::text[], $19::text[]) as p (n, name, value) join claimed c on c.n = p.n
+    from unnest($18::int[], $19::text[], $20::text[]) as p (n, name, value) join claimed c on c.n = p.n
   ), new_requests as (
     insert into workspace_requests (user_id, idempotency_key, request_hash, workspace_id, created_at)
     select initiator_id, request_key, request_hash, id, $1 from claimed where request_key is not null
@@ -131,8 +132,11 @@ const claimAndBuild = (queued: string): string => `
     c.latest_build_number as "buildNumber", c.job_id as "jobId"
   from claimed c join users o on o.id = c.owner_id join users i on i.id = c.initiator_id`;
 
-/** The values of the parameters $1 to $16 for claims that are made at the same moment. */
-export function claimParameters(claims: readonly Claim[], now: Date): unknown[] {
+/**
+ * The values of the parameters $1 to $17 for claims that are made at the same moment.
+ * @param allowance what a prebuild may cost a day to be given out
+ */
+export function claimParameters(claims: readonly Claim[], now: Date, allowance = 0): unknown[] {
   return [
     now,
     claims.map((claim) => claim.presetId),
@@ -150,11 +154,13 @@ export function claimParameters(claims: readonly Claim[], now: Date): unknown[] 
     claims.map(({ request }) => request?.key ?? null),
     claims.map(({ request }) => request?.hash ?? null),
     claims.length,
+    allowance,
   ];
 }
 
 /**
- * Claims a prebuild for each claim that can have one, with its claim build, job, queue item and audit entry.
+ * Claims a prebuild that costs nothing for each claim that can have one, with its claim build, job, queue item and audit
+ * entry.
  * @param queued adds the jobs of `CLAIMED_JOBS` to the queue
  * @returns what each claim got, in their order; undefined where nothing can be claimed, and the error of a claim that
  * failed when others had already got theirs
@@ -180,6 +186,22 @@ export async function claimPrebuilds(
   return fresh;
 }
 
+/**
+ * The same for one claim, of prebuilds that may cost up to `allowance` a day, in a transaction that has the owner's
+ * quota to itself.
+ */
+export async function claimWithin(
+  client: pg.PoolClient,
+  claim: Claim,
+  allowance: number,
+  queued: string,
+): Promise<Claimed | undefined> {
+  const [fresh] = await claimOf(client, [claim], queued, allowance);
+  if (fresh || claim.oldestFresh === null) return fresh;
+  const [stale] = await claimOf(client, [{ ...claim, oldestFresh: null }], queued, allowance);
+  return stale;
+}
+
 async function eachAlone(
   db: Queryable,
   claims: readonly Claim[],
@@ -193,11 +215,16 @@ async function eachAlone(
   return results;
 }
 
-async function claimOf(db: Queryable, claims: readonly Claim[], queued: string): Promise<(Claimed | undefined)[]> {
+async function claimOf(
+  db: Queryable,
+  claims: readonly Claim[],
+  queued: string,
+  allowance = 0,
+): Promise<(Claimed | undefined)[]> {
   const parameters = claims.flatMap((claim, index) => claim.parameters.map((one) => ({ n: index + 1, ...one })));
   const { rows } = await db.query<Claimed & { n: number }>(
     prepared(claimAndBuild(queued), [
-      ...claimParameters(claims, claims[0]?.now ?? new Date(0)),
+      ...claimParameters(claims, claims[0]?.now ?? new Date(0), allowance),
       parameters.map((one) => one.n),
       parameters.map((one) => one.name),
       parameters.map((one) => one.value),
@@ -207,13 +234,29 @@ async function claimOf(db: Queryable, claims: readonly Claim[], queued: string):
   return claims.map((_claim, index) => got.get(index + 1));
 }
 
-/** Whether a pool has prebuilds that run but are not ready yet. */
-export async function hasUnready(client: Queryable, presetId: string): Promise<boolean> {
-  const { rows } = await client.query<{ unready: boolean }>(
-    `select exists (select from workspaces
-       where owner_id = ${SYSTEM_USER} and not deleted and preset_id = $1
-         and latest_transition = 'start' and latest_job_status = 'succeeded' and not agents_ready) as unready`,
+/** What a claim that got nothing has passed over: there is no prebuild that is ready, costs nothing and is not locked. */
+export type PassedOver = {
+  /** There are prebuilds that run but are not ready yet. */
+  readonly unready: boolean;
+  /** What the cheapest ready prebuild that has a cost costs a day; null when none has one. */
+  readonly cheapest: number | null;
+};
+
+/** Looks at what is left in a pool in which a claim found nothing. */
+export async function lookAtPool(db: Queryable, presetId: string): Promise<PassedOver> {
+  const { rows } = await db.query<PassedOver>(
+    `select
+       exists (select from workspaces
+         where owner_id = ${SYSTEM_USER} and not deleted and preset_id = $1
+           and latest_transition = 'start' and latest_job_status = 'succeeded' and not agents_ready) as unready,
+       -- As a condition this would let the planner read the costly prebuilds of all pools.
+       (select min(w.daily_cost) filter (where w.daily_cost > 0) from template_version_presets p
+         join templates t on t.active_version_id = p.template_version_id and not t.deleted
+         join workspaces w on w.preset_id = p.id
+         where p.id = $1 and w.preset_id = $1 and w.owner_id = ${SYSTEM_USER} and not w.deleted and w.agents_ready
+           and w.latest_transition = 'start' and w.latest_job_status = 'succeeded'
+           and (w.latest_template_version_id = p.template_version_id) is true) as cheapest`,
     [presetId],
   );
-  return rows[0]?.unready === true;
+  return rows[0] ?? { unready: false, cheapest: null };
 }

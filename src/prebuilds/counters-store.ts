@@ -1,11 +1,15 @@
 import type { Queryable } from "../db/connection.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 
-/** How many prebuilds were ever made, failed and handed over, by the names of their pool, over all versions. */
-export type PoolCounters = {
+/** The names of a pool, by which what happened to it is counted over all versions of its template. */
+type PoolNames = {
   readonly organizationName: string;
   readonly templateName: string;
   readonly presetName: string;
+};
+
+/** How many prebuilds were ever made, failed and handed over, by the names of their pool, over all versions. */
+export type PoolCounters = PoolNames & {
   readonly created: number;
   readonly failed: number;
   readonly claimed: number;
@@ -46,4 +50,23 @@ export async function readCounters(client: Queryable): Promise<PoolCounters[]> {
     failed: row.failed,
     claimed: row.claimed,
   }));
+}
+
+/** How many claims have replaced resources (prebuilds.md section 17); pools of which none has are left out. */
+export type PoolReplacements = PoolNames & { readonly claims: number };
+
+/** Counts the claims that have replaced resources, by the names of the pools that their workspaces came from. */
+export async function readReplacements(client: Queryable): Promise<PoolReplacements[]> {
+  const { rows } = await client.query<PoolReplacements>(
+    `select o.name as "organizationName", t.name as "templateName", p.name as "presetName", count(*)::int as claims
+     from workspace_builds b
+     join workspace_builds first on first.workspace_id = b.workspace_id and first.build_number = 1
+     join template_version_presets p on p.id = first.template_version_preset_id
+     join template_versions v on v.id = p.template_version_id
+     join templates t on t.id = v.template_id and not t.deleted
+     join organizations o on o.id = t.organization_id
+     where b.resource_replacements is not null
+     group by o.name, t.name, p.name`,
+  );
+  return rows;
 }

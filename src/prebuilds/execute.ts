@@ -22,6 +22,7 @@ import type { Action } from "./plan.ts";
 import { storeStatuses } from "./preset-status-store.ts";
 import { MAX_INSTANCES, targetAt } from "./schedule.ts";
 import { oldestFresh } from "./state.ts";
+import { tellStopped } from "./stopped.ts";
 import type { Pool } from "./store.ts";
 
 /** What an action came to: how many prebuilds it really touched, which may be fewer than planned. */
@@ -91,7 +92,8 @@ async function takesParameters(
   if (problems.length === 0) return true;
   const detail = `the template refuses the preset's parameters: ${problems.map(({ name, problem }) => `${name} ${problem}`).join("; ")}`;
   const change = { id: pool.id, from: "healthy", to: "validation_failed", detail } as const;
-  await storeStatuses(client, [change], context.clock.now());
+  const stored = await storeStatuses(client, [change], context.clock.now());
+  await tellStopped(context, client, { event: "preset_validation_failed", presetIds: stored, reason: detail });
   context.log.warn(
     poolFields(pool),
     `pool ${poolName(pool)}: no more creations, because ${detail}; correct the preset or the template and publish it`,

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Context } from "../context.ts";
 import type { MissReason } from "./claim-store.ts";
-import { type PoolCounters, readCounters } from "./counters-store.ts";
+import { type PoolCounters, type PoolReplacements, readCounters, readReplacements } from "./counters-store.ts";
 import { type PassResult, type PlannedPools, planPools } from "./reconcile.ts";
 
 const POOL = ["template_name", "preset_name", "organization_name"] as const;
@@ -38,6 +38,10 @@ export function createPoolMetrics(
   );
   const failed = counter("coderd_prebuilt_workspaces_failed_total", "Prebuilds whose first build failed.");
   const claimed = counter("coderd_prebuilt_workspaces_claimed_total", "Prebuilds that were handed over.");
+  const replacements = counter(
+    "coderd_prebuilt_workspaces_resource_replacements_total",
+    "Claims that replaced resources, so that whoever claimed waited for new ones; absent while none has.",
+  );
   const hardLimited = gauge(
     "coderd_prebuilt_workspaces_preset_hard_limited",
     "1 while too many builds in a row have failed; absent otherwise.",
@@ -82,9 +86,14 @@ export function createPoolMetrics(
   });
   for (const result of ["ok", "partial", "failed"]) passes.inc({ result }, 0);
 
-  const byPool = [desired, running, eligible, created, failed, claimed, hardLimited, validationFailed];
+  const byPool = [desired, running, eligible, created, failed, claimed, replacements, hardLimited, validationFailed];
 
-  function publish({ pause, pools }: PlannedPools, counters: readonly PoolCounters[], now: Date): void {
+  function publish(
+    { pause, pools }: PlannedPools,
+    counters: readonly PoolCounters[],
+    replaced: readonly PoolReplacements[],
+    now: Date,
+  ): void {
     for (const metric of byPool) metric.reset();
     for (const { pool, plan } of pools) {
       if (!pool.active || pool.templateDeleted) continue;
@@ -101,6 +110,7 @@ export function createPoolMetrics(
       failed.inc(labels, counts.failed);
       claimed.inc(labels, counts.claimed);
     }
+    for (const { claims, ...names } of replaced) replacements.inc(labelsOf(names), claims);
     paused.set(pause === null ? 0 : 1);
     lastUpdated.set(Math.floor(now.getTime() / 1_000));
   }
@@ -108,8 +118,12 @@ export function createPoolMetrics(
   return {
     async refresh() {
       const now = context.clock.now();
-      const [planned, counters] = await Promise.all([planPools(context), readCounters(context.pool)]);
-      publish(planned, counters, now);
+      const [planned, counters, replaced] = await Promise.all([
+        planPools(context),
+        readCounters(context.pool),
+        readReplacements(context.pool),
+      ]);
+      publish(planned, counters, replaced, now);
       written = await values.metrics();
     },
     text: async () => written ?? values.metrics(),

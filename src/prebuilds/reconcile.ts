@@ -1,4 +1,5 @@
 import type { Context } from "../context.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
 import { type ActionResult, executeAction } from "./execute.ts";
 import { createCount } from "./in-flight.ts";
 import type { IncompleteOrganization } from "./membership-store.ts";
@@ -6,6 +7,7 @@ import { reconcileMemberships } from "./memberships.ts";
 import { poolFields, poolName } from "./name.ts";
 import { executable, type PresetPlan, planPresets } from "./plan.ts";
 import { storeStatuses } from "./preset-status-store.ts";
+import { tellStopped } from "./stopped.ts";
 import { type Pause, type Pool, readSnapshot } from "./store.ts";
 
 export type PoolPlan = { readonly pool: Pool; readonly plan: PresetPlan };
@@ -114,20 +116,23 @@ async function keepMemberships(
 /** Stores which pools have reached the failure limit, or have left it; the answer is how many attempts failed. */
 async function keepStatuses(context: Context, pools: readonly PoolPlan[]): Promise<number> {
   const changed = pools.filter(({ pool }) => pool.status !== pool.storedStatus);
+  if (changed.length === 0) return 0;
   const limit = context.poolSettings.failureHardLimit;
   const detail = limit === 1 ? "the last build failed" : `the last ${limit} builds failed`;
   try {
-    const stored = await storeStatuses(
-      context.pool,
-      changed.map(({ pool: { id, storedStatus, statusSince, status } }) => ({
-        id,
-        from: storedStatus,
-        since: statusSince,
-        to: status,
-        detail: status === "hard_limited" ? detail : "",
-      })),
-      context.clock.now(),
-    );
+    const changes = changed.map(({ pool: { id, storedStatus, statusSince, status } }) => ({
+      id,
+      from: storedStatus,
+      since: statusSince,
+      to: status,
+      detail: status === "hard_limited" ? detail : "",
+    }));
+    const stored = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+      const ids = await storeStatuses(client, changes, context.clock.now());
+      const limited = changes.flatMap(({ id, to }) => (to === "hard_limited" && ids.includes(id) ? [id] : []));
+      await tellStopped(context, client, { event: "preset_hard_limited", presetIds: limited, reason: detail });
+      return ids;
+    });
     for (const { pool } of changed.filter(({ pool: { id } }) => stored.includes(id))) {
       const log = context.log.child({ ...poolFields(pool), status: pool.status });
       if (pool.status === "healthy") log.info(`pool ${poolName(pool)}: creations go on`);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,12 +11,18 @@ export type GuardOptions = {
   readonly uid?: number;
   readonly gid?: number;
   /** What the command's process group gets when this process dies, however it dies. */
-  readonly onOrphaned: "SIGKILL" | "SIGINT";
+  readonly onOrphaned: "SIGKILL" | "SIGINT" | LastWork;
   /** A directory that is removed when this process dies while the command runs. */
   readonly removeWhenOrphaned?: string;
   /** A file descriptor for stdout and stderr; without it they are the handle's streams. */
   readonly outputTo?: number;
 };
+
+/**
+ * The time that a command has to end its work when this process dies: first undisturbed, then after an interrupt, which
+ * it alone gets. What is left of its group then is killed. Its output goes on being read and is thrown away.
+ */
+export type LastWork = { readonly undisturbedSeconds: number; readonly interruptedSeconds: number };
 
 /** How a command ended: its exit code, or the signal that ended it. */
 type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -30,6 +36,8 @@ export type GuardedProcess = {
   readonly stderr: Readable;
   /** Settles when the command has ended and its output was read; rejects when it could not be started. */
   readonly exited: Promise<Exit>;
+  /** Signals the command alone, which passes it on to what it started as it sees fit; nothing once it has ended. */
+  interrupt(): void;
   /** Signals the command and all that it started; does nothing once it has ended. */
   killGroup(signal: NodeJS.Signals): void;
 };
@@ -37,6 +45,12 @@ export type GuardedProcess = {
 const SHELL = "/bin/sh";
 /** Learns the group's id, then waits for the end of its input: the kernel closes the pipe when its parent dies. */
 const WATCHER = 'read -r group || exit 0; read -r _; kill "-$0" "-$group"; [ -z "$1" ] || rm -rf -- "$1"';
+/** The same for a command that may end its work: whole seconds, because not every sleep knows others. */
+const PATIENT_WATCHER = `read -r group || exit 0; read -r _
+patience() { left=$1; while [ "$left" -gt 0 ] && kill -0 "$group"; do sleep 1; left=$((left - 1)); done; }
+patience "$2"; kill -INT "$group"; patience "$3"; kill -KILL "-$group"; [ -z "$1" ] || rm -rf -- "$1"`;
+/** Passes output on for as long as this process lives, then lets it go nowhere: a broken pipe kills many a program. */
+const DRAIN = "cat; exec cat >/dev/null";
 /** Holds the command back until the watcher knows its group, so that no moment is unguarded; keeps its own pid. */
 const GATE = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
 /** How long output may stay open after the command's end before whoever still holds it is ignored. */
@@ -51,27 +65,26 @@ const DRAIN_MS = 2_000;
  * A command that does not exist ends with code 127, one that cannot be executed with 126, as in a shell.
  */
 export function spawnGuarded(command: string, args: readonly string[], options: GuardOptions): GuardedProcess {
-  const watcher = spawn(
-    SHELL,
-    ["-c", WATCHER, options.onOrphaned.replace("SIG", ""), options.removeWhenOrphaned ?? ""],
-    {
-      cwd: "/",
-      env: {},
-      detached: true,
-      stdio: ["pipe", "ignore", "ignore"],
-    },
-  );
+  const watcher = spawn(SHELL, ["-c", ...watch(options)], {
+    cwd: "/",
+    env: {},
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
   ignoreErrors(watcher, watcher.stdin);
   if (watcher.pid === undefined) throw new Error(`cannot start ${command}: no more processes or files can be opened`);
+  const drains = typeof options.onOrphaned === "string" ? undefined : ([startDrain(), startDrain()] as const);
   const output = options.outputTo ?? "pipe";
   const child = spawn(SHELL, ["-c", GATE, "guard", command, ...args], {
     detached: true,
-    stdio: ["pipe", output, output, "pipe"],
+    stdio: ["pipe", drains?.[0].stdin ?? output, drains?.[1].stdin ?? output, "pipe"],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   });
+  // Not ended, which would end the command's side of it, too.
+  for (const drain of drains ?? []) drain.stdin.destroy();
   const gate = child.stdio?.[3] as Writable | undefined;
   if (!child.stdin || !gate) {
     watcher.kill("SIGKILL");
@@ -86,9 +99,10 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
   const killGroup = (signal: NodeJS.Signals) => {
     if (!ended && child.pid !== undefined) killGroupOf(child.pid, signal);
   };
-  const stdout = passOn(child.stdout);
-  const stderr = passOn(child.stderr);
-  const closed = once(child, "close");
+  const [out, err] = drains ? drains.map((drain) => drain.stdout) : [child.stdout, child.stderr];
+  const stdout = passOn(out ?? null);
+  const stderr = passOn(err ?? null);
+  const closed = Promise.all([child, ...(drains ?? [])].map((each) => once(each, "close")));
   closed.catch(() => {}); // an error event: reported by the promise below
   const exited = once(child, "exit").then(
     async ([code, signal]): Promise<Exit> => {
@@ -96,7 +110,8 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
       ended = true;
       watcher.kill("SIGKILL");
       await Promise.race([closed, delay(DRAIN_MS, undefined, { ref: false })]);
-      for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+      for (const drain of drains ?? []) drain.kill("SIGKILL");
+      for (const stream of [out, err]) stream?.destroy();
       stdout.end();
       stderr.end();
       return { code, signal };
@@ -104,11 +119,29 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
     (cause: unknown): never => {
       ended = true;
       watcher.kill("SIGKILL");
+      for (const drain of drains ?? []) drain.kill("SIGKILL");
       throw new Error(`cannot start ${command} in ${options.cwd ?? process.cwd()}`, { cause });
     },
   );
   exited.catch(() => {}); // whoever awaits it sees the error; nobody has to
-  return { pid: child.pid, stdin: child.stdin, stdout, stderr, exited, killGroup };
+  const interrupt = () => {
+    if (!ended) child.kill("SIGINT");
+  };
+  return { pid: child.pid, stdin: child.stdin, stdout, stderr, exited, interrupt, killGroup };
+}
+
+/** The watcher's script and its arguments. */
+function watch({ onOrphaned, removeWhenOrphaned = "" }: GuardOptions): string[] {
+  if (typeof onOrphaned === "string") return [WATCHER, onOrphaned.replace("SIG", ""), removeWhenOrphaned];
+  const { undisturbedSeconds, interruptedSeconds } = onOrphaned;
+  return [PATIENT_WATCHER, "guard", removeWhenOrphaned, String(undisturbedSeconds), String(interruptedSeconds)];
+}
+
+/** In a group of its own, so that it reads to the end of the output whatever happens to the command's. */
+function startDrain(): ChildProcessByStdio<Writable, Readable, null> {
+  const drain = spawn(SHELL, ["-c", DRAIN], { cwd: "/", env: {}, detached: true, stdio: ["pipe", "pipe", "ignore"] });
+  ignoreErrors(drain, drain.stdin);
+  return drain;
 }
 
 function killGroupOf(pid: number, signal: NodeJS.Signals): void {

@@ -35,11 +35,29 @@ export type BuildRequest = {
   readonly workspaceDir: string;
 };
 
-export type BuildContext = {
-  /** Aborted when the build is to be given up: canceled, or the daemon stops. */
+/** What goes along with all that a driver does. */
+export type DriverContext = {
+  /** Aborted when the work is to be given up: canceled, or the daemon stops. */
   readonly signal: AbortSignal;
   log(line: BuildLogLine): void;
 };
+
+export type BuildContext = DriverContext & {
+  /**
+   * Stores what exists so far, so that it is known even if this process dies before the build ends.
+   * @returns false when another worker has the build now, and only its state counts
+   */
+  keepState(state: Buffer): Promise<boolean>;
+  /**
+   * Asks whether the owner may have what costs this much a day; a build that says nothing changes no cost. To be asked
+   * before anything is made.
+   * @returns why not, in a sentence; undefined when it is permitted
+   */
+  commitCost(dailyCost: number): Promise<string | undefined>;
+};
+
+/** Resources that a build replaced by others, each with the paths of the attributes that forced it. */
+export type Replacements = Readonly<Record<string, readonly string[]>>;
 
 /** How a build ended. The state is kept for the next build in both cases: what exists must never be forgotten. */
 export type BuildResult =
@@ -48,12 +66,24 @@ export type BuildResult =
       readonly state: Buffer | null;
       /** The agents of a started workspace; `ready` false means that `isReady` decides. Empty for stop and delete. */
       readonly agents: readonly { readonly name: string; readonly ready: boolean }[];
+      /** What a claim has replaced; null or absent when that is nothing. */
+      readonly replacements?: Replacements | null;
     }
   | { readonly ok: false; readonly state: Buffer | null; readonly error: string };
+
+/** What a source says about the version that it makes, in the words of the apply file and not checked yet. */
+export type ImportResult =
+  | { readonly ok: true; readonly presets: readonly unknown[]; readonly parameters: readonly unknown[] }
+  | { readonly ok: false; readonly error: string };
+
+/** A source that is to be read as a version of a template. */
+export type ImportRequest = { readonly templateName: string; readonly sourceDir: string };
 
 /** What executes builds. A failed build is a result; an exception means that the driver itself is broken. */
 export type Driver = {
   build(request: BuildRequest, context: BuildContext): Promise<BuildResult>;
   /** Asks once whether a started workspace can be used. */
-  isReady(request: BuildRequest, context: BuildContext): Promise<boolean>;
+  isReady(request: BuildRequest, context: DriverContext): Promise<boolean>;
+  /** Reads from a source which presets and parameters it declares; absent when the driver's sources declare none. */
+  importSource?(request: ImportRequest, context: DriverContext): Promise<ImportResult>;
 };

@@ -12,17 +12,19 @@ export type JobFilter = {
 const COLUMNS = `
   j.id, j.created_at, j.started_at, j.completed_at, j.canceled_at, j.job_status as status, j.error, j.error_code,
   j.worker_id, j.organization_id, j.initiator_id, i.username as initiator_name, j.type, j.tags,
-  b.id as workspace_build_id, b.transition, w.id as workspace_id, w.name as workspace_name,
-  u.username as workspace_owner_name, t.id as template_id, t.name as template_name,
-  t.display_name as template_display_name, t.icon as template_icon, v.name as template_version_name`;
+  b.id as workspace_build_id, m.template_version_id, b.transition, w.id as workspace_id, w.name as workspace_name,
+  u.username as workspace_owner_name, t.id as template_id, coalesce(t.name, m.template_name) as template_name,
+  coalesce(t.display_name, '') as template_display_name, coalesce(t.icon, '') as template_icon,
+  v.name as template_version_name`;
 
 const JOINS = `
   join users i on i.id = j.initiator_id
-  join workspace_builds b on b.job_id = j.id
-  join workspaces w on w.id = b.workspace_id
-  join users u on u.id = w.owner_id
-  join templates t on t.id = w.template_id
-  join template_versions v on v.id = b.template_version_id`;
+  left join workspace_builds b on b.job_id = j.id
+  left join workspaces w on w.id = b.workspace_id
+  left join users u on u.id = w.owner_id
+  left join template_imports m on m.job_id = j.id
+  left join template_versions v on v.id = coalesce(b.template_version_id, m.template_version_id)
+  left join templates t on t.id = coalesce(w.template_id, v.template_id, (j.input->>'template_id')::uuid)`;
 
 /** One page of an organization's jobs, the newest first, and how many there are in all. */
 export async function listJobs(

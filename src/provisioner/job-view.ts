@@ -19,20 +19,25 @@ export const provisionerJobSchema = z.object({
   organization_id: z.guid(),
   initiator_id: z.guid(),
   initiator_name: z.string(),
-  type: z.enum(["workspace_build"]),
+  type: z.enum(["workspace_build", "template_version_import"]),
   tags: z.record(z.string(), z.string()),
-  input: z.object({ workspace_build_id: z.guid().describe("a job is canceled by canceling this build") }),
-  metadata: z.object({
-    transition: z.enum(["start", "stop", "delete"]),
-    workspace_id: z.guid(),
-    workspace_name: z.string(),
-    workspace_owner_name: z.string(),
-    template_id: z.guid(),
-    template_name: z.string(),
-    template_display_name: z.string(),
-    template_icon: z.string(),
-    template_version_name: z.string(),
+  input: z.object({
+    workspace_build_id: z.guid().nullable().describe("a build is canceled by itself; null for an import"),
+    template_version_id: z.guid().nullable().describe("what an import has become, once it has succeeded"),
   }),
+  metadata: z
+    .object({
+      transition: z.enum(["start", "stop", "delete"]).nullable(),
+      workspace_id: z.guid().nullable(),
+      workspace_name: z.string().nullable(),
+      workspace_owner_name: z.string().nullable(),
+      template_id: z.guid().nullable(),
+      template_name: z.string(),
+      template_display_name: z.string(),
+      template_icon: z.string(),
+      template_version_name: z.string().nullable(),
+    })
+    .describe("of an import only what is said of its template, as far as that is there already"),
 });
 export type ProvisionerJobView = z.infer<typeof provisionerJobSchema>;
 
@@ -41,7 +46,8 @@ type Times = "created_at" | "started_at" | "completed_at" | "canceled_at";
 /** A job as it is stored, beside what it is about. */
 export type ProvisionerJobRow = Omit<ProvisionerJobView, Times | "input" | "metadata"> &
   ProvisionerJobView["metadata"] & {
-    readonly workspace_build_id: string;
+    readonly workspace_build_id: string | null;
+    readonly template_version_id: string | null;
     readonly created_at: Date;
     readonly started_at: Date | null;
     readonly completed_at: Date | null;
@@ -66,7 +72,7 @@ export function provisionerJobView(row: ProvisionerJobRow): ProvisionerJobView {
     initiator_name: row.initiator_name,
     type: row.type,
     tags: row.tags,
-    input: { workspace_build_id: row.workspace_build_id },
+    input: { workspace_build_id: row.workspace_build_id, template_version_id: row.template_version_id },
     metadata: {
       transition: row.transition,
       workspace_id: row.workspace_id,

@@ -22,13 +22,28 @@ export const WORK = {
   readiness: "prebuildd.readiness",
   /** An agent whose readiness killed every worker that asked for it. */
   deadReadiness: "prebuildd.readiness.dead",
+  /** A message that is to be delivered. */
+  notification: "prebuildd.notification",
+  /** A message that could not be delivered. */
+  deadNotification: "prebuildd.notification.dead",
 } as const;
 export type WorkKind = (typeof WORK)[keyof typeof WORK];
+
+/** All kinds, each dead letter before what goes there. */
+const KINDS = [
+  WORK.deadBuild,
+  WORK.deadReadiness,
+  WORK.deadNotification,
+  WORK.build,
+  WORK.readiness,
+  WORK.notification,
+] as const;
 
 /** Where work goes that killed every worker that took it. */
 const DEAD_LETTER: Readonly<Partial<Record<WorkKind, WorkKind>>> = {
   [WORK.build]: WORK.deadBuild,
   [WORK.readiness]: WORK.deadReadiness,
+  [WORK.notification]: WORK.deadNotification,
 };
 
 /**
@@ -46,8 +61,8 @@ const DAY_SECONDS = 86_400;
 export type BuildQueue = AsyncDisposable & {
   /** Must have ended before the queue is used; the queue's tables must have been installed by the migrations. */
   start(): Promise<void>;
-  /** Adds work in the caller's transaction; it can be taken once that commits. */
-  add(client: Queryable, kind: WorkKind, subjectIds: readonly string[], priority: number): Promise<void>;
+  /** Adds work in the caller's transaction; it can be taken once that commits, or from a later time on. */
+  add(client: Queryable, kind: WorkKind, subjectIds: readonly string[], priority: number, from?: Date): Promise<void>;
   /**
    * What `add` does, as a part of a `with` list: it adds an item with the priority for each subject id that `from`, a
    * query with one column `subject_id`, gives. So work can be added in the very statement that makes it.
@@ -108,7 +123,7 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
     async start() {
       await boss.start();
       started = true;
-      for (const kind of [WORK.deadBuild, WORK.deadReadiness, WORK.build, WORK.readiness]) {
+      for (const kind of KINDS) {
         const deadLetter = DEAD_LETTER[kind];
         const options = deadLetter === undefined ? OPTIONS : { ...OPTIONS, deadLetter };
         // A table of its own has fewer indexes to keep, which every claim and every filling of a pool feels.
@@ -117,9 +132,10 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
         await boss.updateQueue(kind, options);
       }
     },
-    async add(client, kind, subjectIds, priority) {
+    async add(client, kind, subjectIds, priority, from) {
       if (subjectIds.length === 0) return;
-      const jobs = subjectIds.map((subjectId) => ({ data: { subjectId }, priority }));
+      const startAfter = from === undefined ? {} : { startAfter: from };
+      const jobs = subjectIds.map((subjectId) => ({ data: { subjectId }, priority, ...startAfter }));
       await boss.insert(kind, jobs, { db: preparing(client) });
     },
     async addition(kind, from, priority) {

@@ -16,8 +16,9 @@ export async function readUnfinishedJobs(client: Queryable, before: Date): Promi
 export type UnfinishedJob = {
   readonly id: string;
   readonly initiatorId: string;
-  readonly transition: Transition;
-  readonly reason: BuildReason;
+  /** What the build does, and why there is one; null when the job is an import, which somebody has asked for. */
+  readonly transition: Transition | null;
+  readonly reason: BuildReason | null;
 };
 
 /**
@@ -28,7 +29,7 @@ export async function lockUnfinishedJobs(client: pg.PoolClient, ids: readonly st
   const { rows } = await client.query<UnfinishedJob>(
     `select j.id, j.initiator_id as "initiatorId", b.transition, b.reason
      from provisioner_jobs j
-     join workspace_builds b on b.job_id = j.id
+     left join workspace_builds b on b.job_id = j.id
      where j.id = any($1::uuid[]) and j.completed_at is null
      order by j.created_at, j.id
      for no key update of j skip locked`,

@@ -84,7 +84,9 @@ async function putBack<Locked extends { readonly id: string }>(
   return done;
 }
 
-function priorityOfBuild({ initiatorId, transition, reason }: UnfinishedJob): number {
-  if (initiatorId !== PREBUILDS_SYSTEM_USER_ID) return reason === "initiator" ? PRIORITY.person : PRIORITY.lifecycle;
+/** How urgent a build is. */
+export function priorityOfBuild({ initiatorId, transition, reason }: UnfinishedJob): number {
+  const isAskedFor = reason === "initiator" || reason === null;
+  if (initiatorId !== PREBUILDS_SYSTEM_USER_ID) return isAskedFor ? PRIORITY.person : PRIORITY.lifecycle;
   return transition === "delete" ? PRIORITY.prebuildDelete : PRIORITY.prebuildCreate;
 }

@@ -2,15 +2,16 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { notFound, pathPart, subjectOf, targetOf } from "../http/authorize.ts";
+import { notFound, subjectOf, targetOf } from "../http/authorize.ts";
 import { idParams, pageQuery, TOTAL_HEADER } from "../http/paging.ts";
-import { findOrganizationInPath } from "../http/references.ts";
+import { findOrganizationInPath, jobInPath } from "../http/references.ts";
 import type { Resource } from "../rbac/decide.ts";
 import { findUser } from "../users/store.ts";
 import type { JobStatus } from "../vocabulary.ts";
 import { findJob, listJobs } from "./job-store.ts";
 import { JOB_STATUSES, provisionerJobSchema, provisionerJobView } from "./job-view.ts";
 import { provisionerJobResource } from "./resource.ts";
+import { mayOnJob } from "./rights.ts";
 
 const TAGS = ["provisioner jobs"];
 const organizationParams = z.object({ organization: z.string().describe("an id, a name or `default`") });
@@ -22,19 +23,13 @@ const statuses = z
   .refine((given) => given.split(",").every(isStatus), { error: STATUSES })
   .transform((given) => given.split(",").filter(isStatus));
 
-/** Adds the routes about provisioner jobs; what can be done to a job is done to its build. */
+/** Adds the routes that list provisioner jobs; what can be done to a build's job is done to the build. */
 export function registerProvisionerRoutes(app: App, context: Context): void {
   const { pool } = context;
 
   const ofOrganization = async (request: FastifyRequest): Promise<Resource | undefined> => {
     const organization = await findOrganizationInPath(context, request);
     return organization && provisionerJobResource({ organizationId: organization.id });
-  };
-
-  const byId = async (request: FastifyRequest): Promise<Resource | undefined> => {
-    const organization = await findOrganizationInPath(context, request);
-    const job = organization && (await findJob(pool, organization.id, pathPart(request, "id")));
-    return job && provisionerJobResource({ id: job.id, organizationId: job.organization_id });
   };
 
   app.get(
@@ -75,7 +70,7 @@ export function registerProvisionerRoutes(app: App, context: Context): void {
   app.get(
     "/organizations/:organization/provisionerjobs/:id",
     {
-      config: { access: { action: "read", of: byId } },
+      config: { access: { action: "read", of: (request) => jobInPath(context, request), by: mayOnJob } },
       schema: {
         operationId: "getProvisionerJob",
         summary: "One provisioner job",

@@ -5,15 +5,21 @@ import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf } from "../errors.ts";
 import { settleLifecycle } from "../lifecycle/reconcile.ts";
 import type { Logger } from "../log.ts";
+import { commitCost } from "../quota/commit.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
 import type { BuildRequest, BuildResult, Driver } from "./driver.ts";
+import { createImporter } from "./import.ts";
+import { readImport } from "./import-store.ts";
+import { passOn } from "./pass-on.ts";
 import { readinessPriority, WORK, type WorkItem } from "./queue.ts";
+import { trackReplacements } from "./replaced.ts";
 import {
   appendLogs,
   beginJob,
   endJob,
   insertAgents,
   type JobDetails,
+  keepState,
   markDeleted,
   readJob,
   releaseJob,
@@ -25,6 +31,12 @@ export type AbortReason = "canceled" | "lost" | "shutdown";
 
 /** Half a second, one, two, four, eight and sixteen: a database that restarts is back by then. */
 const WRITE_ATTEMPTS = 7;
+
+/** What to do so that there is a driver. */
+const REMEDY: Readonly<Record<JobDetails["provisioner"], string>> = {
+  command: "start a daemon that runs builds",
+  terraform: "install terraform or tofu where the daemon runs, or set PREBUILDD_TERRAFORM_PATH, and restart it",
+};
 
 export type RunnerOptions = {
   readonly drivers: Readonly<Partial<Record<JobDetails["provisioner"], Driver>>>;
@@ -39,7 +51,7 @@ export type BuildRunner = {
   run(item: WorkItem, signal: AbortSignal): Promise<void>;
   /** What a driver is told about a job. */
   requestOf(job: JobDetails): Promise<BuildRequest>;
-  driverOf(job: JobDetails): Driver;
+  driverOf(job: Pick<JobDetails, "provisioner">): Driver;
 };
 
 /** Executes builds: marks the job, lets the driver work, and writes down in one transaction what came of it. */
@@ -48,14 +60,18 @@ export function createBuildRunner(
   options: RunnerOptions & { readonly workerId: string },
 ): BuildRunner {
   const { pool, queue, wake, clock } = context;
-  const { workerId } = options;
+  const { workerId, sourceOf } = options;
+  const importer = createImporter(context, { workerId, sourceOf, driverOf, persist });
 
   async function run(item: WorkItem, signal: AbortSignal): Promise<void> {
     const jobId = item.subjectId;
+    if (await passOn(context, item, Object.keys(options.drivers))) return;
     const begun = await beginJob(pool, jobId, workerId, clock.now());
     const job = await readJob(pool, jobId);
+    const pushed = job ? undefined : await readImport(pool, jobId);
+    if (begun && pushed) return importer.run(item, pushed, signal);
     if (!begun || !job) {
-      await concludeUnstarted(item, job);
+      await concludeUnstarted(item, job ?? pushed);
       return;
     }
     wake.pools();
@@ -96,11 +112,20 @@ export function createBuildRunner(
   }
 
   async function execute(job: JobDetails, signal: AbortSignal, lines: BuildLog): Promise<BuildResult> {
+    let { state: kept, buildId } = job.request;
     try {
       const request = await requestOf(job);
-      return await driverOf(job).build(request, { signal, log: lines.add });
+      return await driverOf(job).build(request, {
+        signal,
+        log: lines.add,
+        async keepState(state) {
+          kept = state;
+          return keepState(pool, { jobId: job.jobId, workerId, buildId, state, now: clock.now() });
+        },
+        commitCost: (dailyCost) => commitCost(pool, buildId, dailyCost),
+      });
     } catch (error) {
-      return { ok: false, state: job.request.state, error: messageOf(error) };
+      return { ok: false, state: kept, error: messageOf(error) };
     }
   }
 
@@ -111,7 +136,7 @@ export function createBuildRunner(
         return await write();
       } catch (err) {
         if (attempt === WRITE_ATTEMPTS) throw err;
-        log.warn({ err, attempt }, "the outcome of a build could not be stored; trying again");
+        log.warn({ err, attempt }, "an outcome could not be stored; trying again");
         await delay(2 ** attempt * 250);
       }
     }
@@ -128,12 +153,15 @@ export function createBuildRunner(
 
   /** Everything that follows from a build's end is true at once or not at all. */
   async function conclude(item: WorkItem, job: JobDetails, result: BuildResult, canceled: boolean): Promise<boolean> {
-    const { buildId, transition, workspace } = job.request;
+    const { buildId, transition, stage, workspace } = job.request;
     const now = clock.now();
     return withTransaction(pool, BEGIN.readWrite, async (client) => {
       const error = result.ok || canceled ? null : result.error;
       if (!(await endJob(client, { jobId: job.jobId, workerId, succeeded: result.ok, error, now }))) return false;
       await saveBuildOutcome(client, { buildId, state: result.state, now });
+      if (result.ok && stage === "claim" && result.replacements) {
+        await trackReplacements(context, client, { buildId, replacements: result.replacements });
+      }
       if (result.ok && transition === "delete") await markDeleted(client, workspace.id, now);
       if (result.ok && transition === "start") {
         const waiting = await insertAgents(client, job.jobId, result.agents, now);
@@ -146,7 +174,7 @@ export function createBuildRunner(
   }
 
   /** A job that ended before anybody took it needs no build; one that was canceled while it waited ends here. */
-  async function concludeUnstarted(item: WorkItem, job: JobDetails | undefined): Promise<void> {
+  async function concludeUnstarted(item: WorkItem, job: { readonly jobId: string } | undefined): Promise<void> {
     await withTransaction(pool, BEGIN.readWrite, async (client) => {
       if (job) {
         await endJob(client, { jobId: job.jobId, workerId: null, succeeded: false, error: null, now: clock.now() });
@@ -159,14 +187,14 @@ export function createBuildRunner(
   async function requestOf(job: JobDetails): Promise<BuildRequest> {
     return {
       ...job.request,
-      sourceDir: await options.sourceOf(job.fileId),
+      sourceDir: await sourceOf(job.fileId),
       workspaceDir: join(options.workspacesDir, job.request.workspace.id),
     };
   }
 
-  function driverOf(job: JobDetails): Driver {
+  function driverOf(job: Pick<JobDetails, "provisioner">): Driver {
     const driver = options.drivers[job.provisioner];
-    if (!driver) throw new Error(`this worker has no driver for provisioner "${job.provisioner}"`);
+    if (!driver) throw new Error(`no worker can run ${job.provisioner} templates: ${REMEDY[job.provisioner]}`);
     return driver;
   }
 

@@ -92,6 +92,15 @@ export async function readJob(client: Queryable, jobId: string): Promise<JobDeta
   };
 }
 
+/** What an open job needs a driver for; undefined when it has ended or been canceled. */
+export async function readProvisioner(client: Queryable, jobId: string): Promise<string | undefined> {
+  const { rows } = await client.query<{ provisioner: string }>(
+    "select provisioner from provisioner_jobs where id = $1 and completed_at is null and canceled_at is null",
+    [jobId],
+  );
+  return rows[0]?.provisioner;
+}
+
 /** Marks a job as run by this worker; false when it has ended or been canceled. */
 export async function beginJob(client: Queryable, jobId: string, workerId: string, now: Date): Promise<boolean> {
   const { rowCount } = await client.query(
@@ -146,6 +155,26 @@ export async function saveBuildOutcome(
     build.state ?? Buffer.alloc(0),
     build.now,
   ]);
+}
+
+/** Writes down what a build has made so far; false when the job is no longer this worker's. */
+export async function keepState(
+  db: Queryable,
+  build: {
+    readonly jobId: string;
+    readonly workerId: string;
+    readonly buildId: string;
+    readonly state: Buffer;
+    readonly now: Date;
+  },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update workspace_builds b set provisioner_state = $4, updated_at = $5
+     from provisioner_jobs j
+     where b.id = $3 and j.id = $1 and j.id = b.job_id and j.worker_id = $2 and j.completed_at is null`,
+    [build.jobId, build.workerId, build.buildId, build.state, build.now],
+  );
+  return rowCount === 1;
 }
 
 /** Marks the workspace of a finished delete build as deleted. */

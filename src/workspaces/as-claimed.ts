@@ -65,6 +65,7 @@ export function workspaceAsClaimed(
       template_version_preset_id: asked.presetId,
       deadline: null,
       max_deadline: null,
+      daily_cost: 0,
       created_at: at,
       updated_at: at,
       job_id: claimed.jobId,

@@ -5,7 +5,8 @@ import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
 import { autostartProblem, nextStart } from "../lifecycle/autostart.ts";
-import { hasUnready, type IdempotentRequest, type MissReason } from "../prebuilds/claim-store.ts";
+import { claimCostly } from "../prebuilds/claim.ts";
+import { type IdempotentRequest, lookAtPool, type MissReason } from "../prebuilds/claim-store.ts";
 import type { Claimed } from "../prebuilds/claimed.ts";
 import { isPaused } from "../prebuilds/pause-store.ts";
 import { oldestFresh } from "../prebuilds/state.ts";
@@ -159,6 +160,7 @@ async function tryOnce(
     }
     const missReason = claimed;
     if (patient && isPassing(missReason)) return undefined;
+    if (preset && isPassing(missReason)) context.onMiss?.(preset.id);
     input.signal?.throwIfAborted();
     return {
       workspaceId: await buildAnew(context, workspace, missReason),
@@ -200,7 +202,13 @@ async function tryClaim(
   const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
   const claimed = await context.claimPrebuild(claim, signal);
   if (claimed) return claimed;
-  if (await hasUnready(context.pool, preset.id)) return "not_ready";
+  const { unready, cheapest } = await lookAtPool(context.pool, preset.id);
+  if (cheapest !== null) {
+    signal?.throwIfAborted();
+    const affordable = await claimCostly(context, claim, target.organizationName);
+    if (affordable) return affordable;
+  }
+  if (unready) return "not_ready";
   return (await isPaused(context.pool, preset.id)) ? "paused" : "pool_empty";
 }
 

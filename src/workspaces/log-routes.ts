@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
@@ -7,7 +7,7 @@ import type { App } from "../http/app.ts";
 import { pathPart } from "../http/authorize.ts";
 import { eventText, KEEP_ALIVE, sendEvents } from "../http/event-stream.ts";
 import { flag, idParams } from "../http/paging.ts";
-import { listLogLines, readLogNews } from "./log-store.ts";
+import { type LogOf, listLogLines, readLogNews } from "./log-store.ts";
 import { findOwnershipByBuild } from "./ownership-store.ts";
 import { workspaceResource } from "./rights.ts";
 import { logLineSchema } from "./schema.ts";
@@ -34,7 +34,7 @@ const logQuery = z
       .optional()
       .describe("only lines that come before the one with this id; without `after`, the last of them"),
     limit: z.coerce.number(limitRule).int(limitRule).min(1, limitRule).max(MAX_LINES, limitRule).optional(),
-    follow: flag.describe("answer with a stream of events that goes on until the build has ended"),
+    follow: flag.describe("answer with a stream of events that goes on until the job has ended"),
   })
   .superRefine(({ follow, before, limit }, context) => {
     const refuse = (field: string) =>
@@ -43,16 +43,40 @@ const logQuery = z
     if (follow && limit !== undefined) refuse("limit");
   });
 
-/** Adds the route that reads and follows the logs of builds. */
-export function registerLogRoutes(app: App, context: Context): void {
+/** What a route that reads and follows a log takes and answers, beside what says whose log it is. */
+export const logSchema = {
+  description:
+    "With `follow=true` the answer is a stream of events: one per line, with its id, and `end` when the job has ended " +
+    "and all its lines are out. Who sends `Last-Event-ID` gets the lines after that one. An event `error` says why " +
+    "the stream ends although the job has not.",
+  querystring: logQuery,
+  headers: z.object({ "last-event-id": lineId.optional() }),
+  response: {
+    200: {
+      description: "The lines",
+      content: {
+        "application/json": { schema: z.array(logLineSchema) },
+        "text/event-stream": { schema: z.string() },
+      },
+    },
+  },
+};
+
+type LogRequest = Pick<FastifyRequest, "authorize"> & {
+  readonly query: z.output<typeof logSchema.querystring>;
+  readonly headers: z.output<typeof logSchema.headers>;
+};
+
+/** Makes what answers requests for logs, as one document or as events. */
+export function createLogAnswer(app: App, context: Context) {
   const { pool, clock } = context;
 
   // Whoever follows a log must not hold up the end of the daemon; another replica can go on with it.
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
 
-  /** The events of a build's log after a line: one for each line, and `end` when the build has ended. */
-  async function* follow(request: FastifyRequest, buildId: string, after: number | undefined, signal: AbortSignal) {
+  /** The events of a log after a line: one for each line, and `end` when the job has ended. */
+  async function* follow(request: LogRequest, log: LogOf, after: number | undefined, signal: AbortSignal) {
     let last = after ?? 0;
     const now = () => clock.now().getTime();
     let authorizedAt = now();
@@ -66,7 +90,7 @@ export function registerLogRoutes(app: App, context: Context): void {
         }
         authorizedAt = now();
       }
-      const news = await readLogNews(pool, buildId, { after: last, limit: FOLLOWED_LINES });
+      const news = await readLogNews(pool, log, { after: last, limit: FOLLOWED_LINES });
       if (!news || signal.aborted) return;
       const isAll = news.lines.length < FOLLOWED_LINES;
       if (news.lines.length > 0) {
@@ -86,6 +110,19 @@ export function registerLogRoutes(app: App, context: Context): void {
     }
   }
 
+  return (request: LogRequest, reply: FastifyReply, log: LogOf) => {
+    const { after, before, limit = MAX_LINES, follow: isFollowed } = request.query;
+    if (!isFollowed) return listLogLines(pool, log, { after, before, limit });
+    // A client that connects again repeats its first address; where it was, only the header says.
+    const last = request.headers["last-event-id"] ?? after;
+    return sendEvents(reply, closing.signal, (signal) => follow(request, log, last, signal));
+  };
+}
+
+/** Adds the route that reads and follows the logs of builds. */
+export function registerLogRoutes(app: App, context: Context): void {
+  const answer = createLogAnswer(app, context);
+
   app.get(
     "/workspacebuilds/:id/logs",
     {
@@ -93,46 +130,25 @@ export function registerLogRoutes(app: App, context: Context): void {
         access: {
           action: "read",
           of: async (request) => {
-            const workspace = await findOwnershipByBuild(pool, pathPart(request, "id"));
+            const workspace = await findOwnershipByBuild(context.pool, pathPart(request, "id"));
             return workspace && workspaceResource(workspace);
           },
         },
       },
       schema: {
+        ...logSchema,
         operationId: "listLogLines",
         summary: "The log of a build, the oldest line first",
-        description:
-          "With `follow=true` the answer is a stream of events: one per line, with its id, and `end` when the build " +
-          "has ended and all its lines are out. Who sends `Last-Event-ID` gets the lines after that one. An event " +
-          "`error` says why the stream ends although the build has not.",
         tags: ["builds"],
         params: idParams,
-        querystring: logQuery,
-        headers: z.object({ "last-event-id": lineId.optional() }),
-        response: {
-          200: {
-            description: "The lines",
-            content: {
-              "application/json": { schema: z.array(logLineSchema) },
-              "text/event-stream": { schema: z.string() },
-            },
-          },
-        },
       },
     },
-    async (request, reply) => {
-      const { id } = request.params;
-      const { after, before, limit = MAX_LINES, follow: isFollowed } = request.query;
-      if (!isFollowed) return listLogLines(pool, id, { after, before, limit });
-      // A client that connects again repeats its first address; where it was, only the header says.
-      const last = request.headers["last-event-id"] ?? after;
-      return sendEvents(reply, closing.signal, (signal) => follow(request, id, last, signal));
-    },
+    async (request, reply) => answer(request, reply, { kind: "build", id: request.params.id }),
   );
 }
 
 /** Why somebody may no longer read what they are reading; undefined when they may. */
-async function lostRight(request: FastifyRequest): Promise<string | undefined> {
+async function lostRight(request: LogRequest): Promise<string | undefined> {
   try {
     await request.authorize();
     return undefined;

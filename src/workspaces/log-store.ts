@@ -2,6 +2,15 @@ import type { Queryable } from "../db/connection.ts";
 import type { JobStatus } from "../vocabulary.ts";
 import type { LogLineView } from "./schema.ts";
 
+/** Whose log is meant: that of a build, or of the job with the id. */
+export type LogOf = { readonly kind: "build" | "job"; readonly id: string };
+
+/** The job that has the log, by the first parameter. */
+const JOB: Readonly<Record<LogOf["kind"], string>> = {
+  build: "(select job_id from workspace_builds where id = $1)",
+  job: "$1::uuid",
+};
+
 type LineRow = Omit<LogLineView, "created_at"> & { readonly created_at: Date };
 
 const LINE_COLUMNS =
@@ -17,19 +26,19 @@ type LogPage = {
   readonly limit: number;
 };
 
-/** Lines of a build's log, the oldest first. */
+/** Lines of a log, the oldest first. */
 export async function listLogLines(
   db: Queryable,
-  buildId: string,
+  { kind, id }: LogOf,
   { after, before, limit }: LogPage,
 ): Promise<LogLineView[]> {
   const backwards = before !== undefined && after === undefined;
   const { rows } = await db.query<LineRow>(
     `select ${LINE_COLUMNS}
-      from workspace_builds b join provisioner_job_logs l on l.job_id = b.job_id
-      where b.id = $1 and l.id > $2 and ($3::bigint is null or l.id < $3)
+      from provisioner_job_logs l
+      where l.job_id = ${JOB[kind]} and l.id > $2 and ($3::bigint is null or l.id < $3)
       order by l.id ${backwards ? "desc" : "asc"} limit $4`,
-    [buildId, after ?? 0, before ?? null, limit],
+    [id, after ?? 0, before ?? null, limit],
   );
   const lines = rows.map(viewOf);
   return backwards ? lines.reverse() : lines;
@@ -39,31 +48,30 @@ export async function listLogLines(
 export type LogNews = {
   readonly lines: readonly LogLineView[];
   readonly status: JobStatus;
-  /** The build has ended, so no line comes any more after those that are there. */
+  /** The job has ended, so no line comes any more after those that are there. */
   readonly ended: boolean;
 };
 
 /**
- * The lines of a build's log that come after the one with the id `after`, at most `limit`. Whether the build has ended
- * is read together with them: the lines of a build are stored before its end is.
+ * The lines of a log that come after the one with the id `after`, at most `limit`. Whether the job has ended is read
+ * together with them: the lines of a job are stored before its end is.
  */
 export async function readLogNews(
   db: Queryable,
-  buildId: string,
+  { kind, id }: LogOf,
   { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<LogNews | undefined> {
   const { rows } = await db.query<
     { job_status: JobStatus; ended: boolean } & { [name in keyof LineRow]: LineRow[name] }
   >(
     `select j.job_status, j.completed_at is not null as ended, l.*
-      from workspace_builds b
-      join provisioner_jobs j on j.id = b.job_id
+      from provisioner_jobs j
       left join lateral (
-        select ${LINE_COLUMNS} from provisioner_job_logs l where l.job_id = b.job_id and l.id > $2
+        select ${LINE_COLUMNS} from provisioner_job_logs l where l.job_id = j.id and l.id > $2
         order by l.id limit $3) l on true
-      where b.id = $1
+      where j.id = ${JOB[kind]}
       order by l.id`,
-    [buildId, after, limit],
+    [id, after, limit],
   );
   const [first] = rows;
   if (!first) return undefined;

@@ -30,6 +30,7 @@ const BUILD_COLUMNS: Readonly<Record<keyof BuildRow, string>> = {
   template_version_preset_id: "b.template_version_preset_id",
   deadline: "b.deadline",
   max_deadline: "b.max_deadline",
+  daily_cost: "b.daily_cost",
   created_at: "b.created_at",
   updated_at: "b.updated_at",
   job_id: "j.id",

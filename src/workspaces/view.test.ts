@@ -74,6 +74,7 @@ describe("workspaceView", () => {
     template_version_preset_id: null,
     deadline: null,
     max_deadline: null,
+    daily_cost: 0,
     created_at: at,
     updated_at: at,
     job_id: "j",

@@ -21,6 +21,7 @@ export type BuildRow = {
   readonly template_version_preset_id: string | null;
   readonly deadline: Date | null;
   readonly max_deadline: Date | null;
+  readonly daily_cost: number;
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly job_id: string;
@@ -105,6 +106,7 @@ export function buildView(row: BuildRow): BuildView {
     template_version_preset_id: row.template_version_preset_id,
     deadline: iso(row.deadline),
     max_deadline: iso(row.max_deadline),
+    daily_cost: row.daily_cost,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
     job: {

@@ -33,6 +33,7 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
     poolSettings,
     workspaceSharingDisabled: false,
     claimPrebuild,
+    notifications: { windowMs: 0, channels: [] },
     woken,
   };
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { packSource } from "../../src/templates/sources.ts";
 import type { Known } from "./schema-values.ts";
 import { startTestServer, type TestServer } from "./server.ts";
-import { givenTemplate, givenWorkspace } from "./world.ts";
+import { givenInboxMessage, givenTemplate, givenWorkspace } from "./world.ts";
 
 const TEMPLATE = new URL("../../examples/quickstart/template", import.meta.url);
 
@@ -38,6 +38,7 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
   await server.send("POST", roles, { as: server.admin, json: { name: "reader", ...grants } });
   const { rows: tokens } = await server.pool.query("select id from api_keys where user_id = $1", [server.alice.id]);
   const { rows: versions } = await server.pool.query("select name from template_versions");
+  const message = await givenInboxMessage(server, ownerId);
   const kinds: Record<string, { readonly id?: string; readonly name?: string }> = {
     users: { id: tokens[0].id },
     workspace: { name: "dev" },
@@ -49,6 +50,7 @@ export async function givenApiWorld(t: TestContext): Promise<ApiWorld> {
     provisionerjobs: { id: workspace.jobId },
     presets: { id: template.smallId },
     groups: { name: "crew" },
+    inbox: { id: message },
   };
   const others = { user: "alice", organization: "default", group: group.json().id, number: "1", roleName: "reader" };
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { givenVersion } from "../support/given.ts";
+import { bodyOf } from "../templates/pushing.ts";
 import { everyRoute, filled } from "./api-routes.ts";
 import { startTestServer, type TestServer } from "./server.ts";
-import { givenPrebuild, givenTemplate } from "./world.ts";
+import { givenInboxMessage, givenPrebuild, givenTemplate, QUICKSTART } from "./world.ts";
 
 type Row = { entry: string; diff: Record<string, { old: unknown; new: unknown }>; by: unknown[] };
 
@@ -184,6 +185,19 @@ it("whatever changes something says in the audit log who changed it and what", a
     `${devbox} last_invalidated_at {"plain":null,"small":null} -> {"plain":TIME,"small":TIME}`,
   );
   await does("updateTemplate", { id }, { icon: "/x.svg" }, `${devbox} icon "" -> "/x.svg"`);
+  const pushed = "provisioner_job devbox in default:";
+  const { id: job } = await does(
+    "pushTemplate",
+    { organization: "default", name: "devbox" },
+    await bodyOf(QUICKSTART, { message: "new" }),
+    `create ${pushed} message, provisioner, source_hash`,
+  );
+  await does(
+    "cancelImport",
+    { organization: "default", id: job },
+    undefined,
+    `cancel ${pushed} status "pending" -> "canceled"`,
+  );
   const other = await givenVersion(server, id);
   const version = "write template_version devbox@ID in default: archived";
   await does(
@@ -194,6 +208,10 @@ it("whatever changes something says in the audit log who changed it and what", a
   );
   await does("archiveTemplateVersion", { id: other }, undefined, `${version} false -> true`);
   await does("unarchiveTemplateVersion", { id: other }, undefined, `${version} true -> false`);
+
+  const message = await givenInboxMessage(server, server.admin.id);
+  await does("updateInboxNotificationReadStatus", { id: message }, { is_read: true });
+  await does("markAllInboxNotificationsAsRead", {}, undefined);
 
   await givenPrebuild(server, template);
   const alice = { organization: "default", user: "alice" };

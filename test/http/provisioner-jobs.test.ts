@@ -112,7 +112,7 @@ describe("the list of provisioner jobs", () => {
       initiator_name: "alice",
       type: "workspace_build",
       tags: {},
-      input: { workspace_build_id: buildId },
+      input: { workspace_build_id: buildId, template_version_id: null },
       metadata: {
         transition: "start",
         workspace_id: workspaceId,

@@ -69,7 +69,18 @@ export async function startTestServer(
   const wake = createWake(pool, log);
   const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
-  const context: Context = { pool, queue, wake, clock, log, poolSettings, workspaceSharingDisabled, claimPrebuild };
+  const notifications = { windowMs: 0, channels: ["inbox"] } as const;
+  const context: Context = {
+    pool,
+    queue,
+    wake,
+    clock,
+    log,
+    poolSettings,
+    workspaceSharingDisabled,
+    claimPrebuild,
+    notifications,
+  };
 
   const organization = await ensureDefaultOrganization(pool);
   const other = await createOrganization(pool, { name: "other" });

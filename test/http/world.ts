@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { readNotifiedPool } from "../../src/notifications/store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { packSource } from "../../src/templates/sources.ts";
 import type { TestServer } from "./server.ts";
@@ -12,7 +13,8 @@ export type TestTemplate = {
   readonly plainId: string;
 };
 
-const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart/template", import.meta.url));
+/** The source of the quick start's template. */
+export const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart/template", import.meta.url));
 
 /** Applies a document with one template, whose source is the quickstart's. */
 export async function givenTemplate(server: TestServer, name = "devbox"): Promise<TestTemplate> {
@@ -86,6 +88,23 @@ export async function givenWorkspace(
     await server.pool.query("insert into workspace_agents (job_id, lifecycle_state) values ($1, 'ready')", [ids.jobId]);
   }
   return ids;
+}
+
+/** Adds a message to a user's inbox, about the first preset there is; returns its id. */
+export async function givenInboxMessage(
+  { pool }: TestServer,
+  userId: string,
+  readAt: Date | null = null,
+): Promise<string> {
+  const { rows: presets } = await pool.query<{ id: string }>("select id from template_version_presets limit 1");
+  const about = await readNotifiedPool(pool, presets[0]?.id ?? "");
+  const { rows } = await pool.query<{ id: string }>(
+    `insert into notification_messages (created_at, updated_at, event, channel, user_id, about, data, status, send_after,
+        sent_at, read_at)
+      values (now(), now(), 'pool_empty', 'inbox', $1, 'devbox', $2, 'sent', now(), now(), $3) returning id`,
+    [userId, { pool: about, misses: 2 }, readAt],
+  );
+  return rows[0]?.id ?? "";
 }
 
 /** Adds a prebuild of the preset `small` that can be claimed. */

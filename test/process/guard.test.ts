@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type GuardOptions, spawnGuarded } from "../../src/process/guard.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -46,7 +55,7 @@ function childrenOfThisProcess(): number[] {
     });
 }
 
-async function killedParentOf(t: TestContext, onOrphaned: "SIGKILL" | "SIGINT", command: string) {
+async function killedParentOf(t: TestContext, onOrphaned: "SIGKILL" | "SIGINT" | "finish", command: string) {
   const parent = spawn(process.execPath, [parentScript, onOrphaned, command], { stdio: ["ignore", "pipe", "inherit"] });
   t.after(() => parent.kill("SIGKILL"));
   const lines = createInterface({ input: parent.stdout })[Symbol.asyncIterator]();
@@ -56,6 +65,13 @@ async function killedParentOf(t: TestContext, onOrphaned: "SIGKILL" | "SIGINT", 
   assert.ok(pids.length > 0 && pids.every((pid) => pid > 0 && isRunning(pid)), `not running: ${pids}`);
   parent.kill("SIGKILL");
   return { pids, lines };
+}
+
+/** A command that notes in a file which signals it gets, and prints this when it is prepared to. */
+function noting(file: string, prints: string): string {
+  const note = `(signal) => require("node:fs").appendFileSync("${file}", signal + "\\n")`;
+  return `${process.execPath} -e 'for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, ${note});
+    setInterval(() => {}, 1000); console.log(${prints})'`;
 }
 
 test("a guarded command's exit code comes through, also one that looks like a signal's", async () => {
@@ -167,6 +183,60 @@ test("kill -9 of the parent lets a command that is guarded with SIGINT shut down
   );
   for (const pid of pids) await waitFor(`the end of process ${pid}`, () => !isRunning(pid));
   assert.equal((await lines.next()).done, true);
+});
+
+describe("a command that may end its work when the parent is killed", () => {
+  /** As many bytes as no pipe holds. */
+  const flood = "head -c 1000000 /dev/zero";
+
+  test("is left alone for a while, and what it prints goes nowhere without hurting it", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "guard-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const script = `trap 'echo interrupted >>${directory}/log' INT
+      echo $$; while [ ! -e ${directory}/go ]; do sleep 0.05; done; ${flood} && ${flood} >&2 && echo whole >>${directory}/log`;
+    const { pids } = await killedParentOf(t, "finish", script);
+    assert.ok(pids.every(isRunning));
+    writeFileSync(join(directory, "go"), "");
+    for (const pid of pids) await waitFor(`the end of process ${pid}`, () => !isRunning(pid));
+    assert.equal(readFileSync(join(directory, "log"), "utf8"), "whole\n");
+  });
+
+  test("is then interrupted, it alone, and at last killed with all that it started", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "guard-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const script = `trap 'echo command >>${directory}/log' INT
+      ${noting(join(directory, "log"), "process.ppid, process.pid")} & while :; do sleep 0.1; done`;
+    const { pids } = await killedParentOf(t, "finish", script);
+    for (const pid of pids) await waitFor(`the end of process ${pid}`, () => !isRunning(pid));
+    assert.equal(readFileSync(join(directory, "log"), "utf8"), "command\n");
+  });
+
+  test("has its output read to the end and its exit code told while the parent lives", async () => {
+    const onOrphaned = { undisturbedSeconds: 1, interruptedSeconds: 1 };
+    const { stdout, stderr, code } = await runShell(`${flood}; ${flood} >&2; echo end; exit 3`, { onOrphaned });
+    assert.equal(stdout.length, 1_000_004);
+    assert.equal(stderr.length, 1_000_000);
+    assert.equal(code, 3);
+    await waitFor("the end of all that belongs to it", () => childrenOfThisProcess().length === 0);
+  });
+});
+
+test("interrupt reaches the command alone", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "guard-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const log = join(directory, "log");
+  const script = `${noting(log, "process.pid")} & trap 'echo interrupted' INT; trap '' TERM; while :; do sleep 0.1; done`;
+  const child = spawnGuarded("/bin/sh", ["-c", script], { onOrphaned: "SIGKILL" });
+  t.after(() => child.killGroup("SIGKILL"));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  await lines.next();
+  child.interrupt();
+  assert.equal((await lines.next()).value, "interrupted");
+  child.killGroup("SIGTERM");
+  await waitFor("the other process to hear of the end", () => existsSync(log));
+  assert.equal(readFileSync(log, "utf8"), "SIGTERM\n");
+  child.killGroup("SIGKILL");
+  await child.exited;
 });
 
 test("kill -9 of the parent leaves no watcher behind", {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { createCommandDriver } from "../../src/provisioner/command/driver.ts";
-import { MAX_OUTPUT_BYTES } from "../../src/provisioner/command/output.ts";
 import type { BuildRequest, BuildResult } from "../../src/provisioner/driver.ts";
+import { MAX_OUTPUT_BYTES } from "../../src/provisioner/output.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory, makeTemplate, recordingContext, requestFor } from "./command-template.ts";
 

@@ -49,5 +49,11 @@ export function requestFor(sourceDir: string, over: Partial<BuildRequest> = {}):
 /** Collects log lines; the signal is never aborted unless one is given. */
 export function recordingContext(signal: AbortSignal = new AbortController().signal) {
   const lines: BuildLogLine[] = [];
-  return { signal, log: (line: BuildLogLine) => void lines.push(line), lines };
+  return {
+    signal,
+    log: (line: BuildLogLine) => void lines.push(line),
+    keepState: async () => true,
+    commitCost: async () => undefined,
+    lines,
+  };
 }

@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import type pg from "pg";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { readConfig } from "../../src/config.ts";
-import type { Context, PoolSettings } from "../../src/context.ts";
+import type { Context, NotificationSettings, PoolSettings } from "../../src/context.ts";
 import { createLogger } from "../../src/log.ts";
 import { ensureDefaultOrganization } from "../../src/organizations/store.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
@@ -20,7 +20,11 @@ export const silent = createLogger("silent", process.stderr);
 /** A daemon's context on a database of the test's own. */
 export async function givenContext(
   t: TestContext,
-  given: { clock?: Clock; poolSettings?: Partial<PoolSettings> } = {},
+  given: {
+    clock?: Clock;
+    poolSettings?: Partial<PoolSettings>;
+    notifications?: Partial<NotificationSettings>;
+  } = {},
 ): Promise<Context & { url: string }> {
   const { url, pool } = await createDatabaseWithQueues(t);
   const queue = createBuildQueue(pool, silent);
@@ -39,6 +43,7 @@ export async function givenContext(
     claimPrebuild: createClaimer({ pool, queue }),
     poolSettings: { ...readConfig({}), ...given.poolSettings },
     workspaceSharingDisabled: false,
+    notifications: { windowMs: 0, channels: ["inbox"], ...given.notifications },
   };
 }
 

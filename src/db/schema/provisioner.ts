@@ -8,6 +8,12 @@ export type JobInput = {
   readonly prebuilt_workspace_stage: PrebuildStage;
 };
 
+/** What an import goes by beside its row in `template_imports`: the template, unless it is a new one. */
+export type ImportInput = { readonly template_id?: string };
+
+/** What a job is about: a build, or a version that is read from its source; all about that is in `template_imports`. */
+type JobType = "workspace_build" | "template_version_import";
+
 export const provisionerJobs = pgTable(
   "provisioner_jobs",
   {
@@ -23,8 +29,8 @@ export const provisionerJobs = pgTable(
     organizationId: uuid("organization_id").notNull(),
     initiatorId: uuid("initiator_id").notNull(),
     provisioner: text("provisioner").$type<"command" | "terraform">().notNull(),
-    type: text("type").$type<"workspace_build">().notNull(),
-    input: jsonb("input").$type<JobInput>().notNull(),
+    type: text("type").$type<JobType>().notNull(),
+    input: jsonb("input").$type<JobInput | ImportInput>().notNull(),
     workerId: uuid("worker_id"),
     tags: jsonb("tags").$type<Record<string, string>>().notNull().default({}),
     jobStatus: text("job_status")
@@ -44,7 +50,7 @@ export const provisionerJobs = pgTable(
   (t) => [
     index("provisioner_jobs_unfinished").on(t.createdAt).where(sql`${t.completedAt} is null`),
     index("provisioner_jobs_created_at").on(t.createdAt, t.id),
-    check("provisioner_jobs_type_known", sql`${t.type} in ('workspace_build')`),
+    check("provisioner_jobs_type_known", sql`${t.type} in ('workspace_build', 'template_version_import')`),
   ],
 );
 

@@ -17,6 +17,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { bytea, instant } from "./columns.ts";
 import { organizations } from "./organizations.ts";
+import { provisionerJobs } from "./provisioner.ts";
 import { users } from "./users.ts";
 
 /** Packed template sources, found by the hash of their content. */
@@ -100,6 +101,33 @@ export const templates = pgTable(
     ),
     check("templates_autostop_requirement_weeks_known", sql`${t.autostopRequirementWeeks} between 1 and 16`),
   ],
+);
+
+/** Sources that were pushed: a worker reads from each what version it makes. */
+export const templateImports = pgTable(
+  "template_imports",
+  {
+    jobId: uuid("job_id")
+      .primaryKey()
+      .references(() => provisionerJobs.id, { onDelete: "cascade" }),
+    organizationId: uuid("organization_id")
+      .notNull()
+      .references(() => organizations.id, { onDelete: "cascade" }),
+    templateName: text("template_name").notNull(),
+    fileId: uuid("file_id")
+      .notNull()
+      .references(() => files.id),
+    message: text("message").notNull().default(""),
+    /** Who asked, for the audit log. */
+    ip: text("ip"),
+    userAgent: text("user_agent"),
+    requestId: uuid("request_id"),
+    /** What it became; null until the job has succeeded. */
+    templateVersionId: uuid("template_version_id").references((): AnyPgColumn => templateVersions.id, {
+      onDelete: "cascade",
+    }),
+  },
+  (t) => [index("template_imports_template_version_id").on(t.templateVersionId)],
 );
 
 export const templateVersions = pgTable(

@@ -76,11 +76,16 @@ export const workspaces = pgTable(
     presetId: uuid("preset_id").references(() => templateVersionPresets.id),
     /** Whether build 1 was a prebuild build: how a claimed workspace is recognised later. */
     createdAsPrebuild: boolean("created_as_prebuild").notNull().default(false),
+    /** What it costs a day as far as is known: the daily cost of the newest build whose cost was permitted. */
+    dailyCost: integer("daily_cost").notNull().default(0),
     /** How build 1 of a prebuild ended; null while it has not. */
     prebuildOutcome: text("prebuild_outcome").$type<"succeeded" | "failed" | "canceled">(),
   },
   (t) => [
     uniqueIndex("workspaces_owner_id_name_unique").on(t.ownerId, sql`lower(${t.name})`).where(sql`not ${t.deleted}`),
+    index("workspaces_costly")
+      .on(t.ownerId, t.organizationId, t.dailyCost)
+      .where(sql`${t.dailyCost} > 0 and not ${t.deleted}`),
     index("workspaces_template_id").on(t.templateId).where(sql`not ${t.deleted}`),
     index("workspaces_prebuilds").on(t.presetId).where(ownedByPrebuilds),
     index("workspaces_claimable")
@@ -138,6 +143,7 @@ export const workspaces = pgTable(
       "workspaces_access_lists",
       sql`jsonb_typeof(${t.userAcl}) = 'object' and jsonb_typeof(${t.groupAcl}) = 'object'`,
     ),
+    check("workspaces_daily_cost_not_negative", sql`${t.dailyCost} >= 0`),
     check("workspaces_automatic_updates_known", sql`${t.automaticUpdates} in ('always', 'never')`),
   ],
 );
@@ -198,12 +204,15 @@ export const workspaceBuilds = pgTable(
     deadline: instant("deadline"),
     maxDeadline: instant("max_deadline"),
     dailyCost: integer("daily_cost").notNull().default(0),
+    /** Of a claim: which resources it replaced, each with the attributes that forced it; null when none. */
+    resourceReplacements: jsonb("resource_replacements").$type<Readonly<Record<string, readonly string[]>>>(),
     /** The workspace's own key to its preset keeps the preset; see provisioner_jobs for why there is none here. */
     templateVersionPresetId: uuid("template_version_preset_id"),
   },
   (t) => [
     uniqueIndex("workspace_builds_workspace_id_build_number_unique").on(t.workspaceId, t.buildNumber),
     uniqueIndex("workspace_builds_job_id_unique").on(t.jobId),
+    index("workspace_builds_replacements").on(t.workspaceId).where(sql`${t.resourceReplacements} is not null`),
     check(
       "workspace_builds_deadline_within_max",
       sql`${t.maxDeadline} is null or (${t.deadline} is not null and ${t.deadline} <= ${t.maxDeadline})`,

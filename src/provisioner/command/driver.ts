@@ -3,10 +3,11 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { messageOf } from "../../errors.ts";
-import type { BuildContext, BuildRequest, BuildResult, Driver } from "../driver.ts";
+import type { BuildContext, BuildRequest, BuildResult, Driver, DriverContext } from "../driver.ts";
+import { describeFailure, type Outcome } from "../outcome.ts";
+import { limitOutput } from "../output.ts";
 import { commandEnvironment } from "./environment.ts";
-import { describeFailure, type ExecutableName, executableFor, type Outcome } from "./executables.ts";
-import { limitOutput } from "./output.ts";
+import { type ExecutableName, executableFor } from "./executables.ts";
 import { findExecutable, type RunOptions, runExecutable } from "./runner.ts";
 
 const MINUTE = 60_000;
@@ -96,7 +97,7 @@ export function createCommandDriver(options: CommandDriverOptions = {}): Driver 
     return { ok: true, state, agents: [{ name: "main", ready: ready.kind === "missing" }] };
   }
 
-  async function isReady(given: BuildRequest, context: BuildContext): Promise<boolean> {
+  async function isReady(given: BuildRequest, context: DriverContext): Promise<boolean> {
     const request = withAbsolutePaths(given);
     const found = await findExecutable(request.sourceDir, "ready");
     if (found.kind === "missing") return true;

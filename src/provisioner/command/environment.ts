@@ -1,13 +1,5 @@
 import type { BuildRequest } from "../driver.ts";
-
-/** What executables may inherit from the daemon: enough to find programs, and nothing that could hold a secret. */
-const INHERITED = ["PATH", "HOME", "LANG", "TMPDIR"] as const;
-
-const FALLBACK_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-export type EnvironmentResult =
-  | { readonly ok: true; readonly environment: Readonly<Record<string, string>> }
-  | { readonly ok: false; readonly error: string };
+import { checkedEnvironment, type EnvironmentResult, type HostEnvironment, inheritedVariables } from "../inherited.ts";
 
 /**
  * The whole environment of a template's executables. It is made from nothing, so that a variable of the daemon that
@@ -15,7 +7,7 @@ export type EnvironmentResult =
  */
 export function commandEnvironment(
   request: BuildRequest,
-  options: { readonly host: Readonly<Record<string, string | undefined>>; readonly stateFile: string },
+  options: { readonly host: HostEnvironment; readonly stateFile: string },
 ): EnvironmentResult {
   const parameters = parameterVariables(request.parameters);
   if (!parameters.ok) return parameters;
@@ -23,7 +15,7 @@ export function commandEnvironment(
   const isPrebuild = String(request.stage === "create");
   const isPrebuildClaim = String(request.stage === "claim");
   const environment: Record<string, string> = {
-    ...inherited(options.host),
+    ...inheritedVariables(options.host),
     ...parameters.environment,
     PREBUILDD_WORKSPACE_ID: workspace.id,
     PREBUILDD_WORKSPACE_NAME: workspace.name,
@@ -49,18 +41,7 @@ export function commandEnvironment(
     CODER_WORKSPACE_TEMPLATE_NAME: workspace.templateName,
     CODER_WORKSPACE_TEMPLATE_VERSION: workspace.templateVersion,
   };
-  const withNul = Object.keys(environment).find((name) => environment[name]?.includes("\0"));
-  if (withNul) return { ok: false, error: `${withNul} would hold a NUL character, which no environment variable can` };
-  return { ok: true, environment };
-}
-
-function inherited(host: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const environment: Record<string, string> = { PATH: FALLBACK_PATH };
-  for (const name of INHERITED) {
-    const value = host[name];
-    if (value) environment[name] = value;
-  }
-  return environment;
+  return checkedEnvironment(environment);
 }
 
 function parameterVariables(parameters: Readonly<Record<string, string>>): EnvironmentResult {

@@ -1,12 +1,13 @@
 import { constants } from "node:fs";
 import { access, open, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { messageOf } from "../../errors.ts";
 import { type GuardedProcess, spawnGuarded } from "../../process/guard.ts";
+import { endOf, readInto, withDeadline } from "../../process/supervise.ts";
 import type { BuildLogLine } from "../driver.ts";
-import type { ExecutableName, Outcome } from "./executables.ts";
-import { createLineSplitter } from "./output.ts";
+import type { Outcome } from "../outcome.ts";
+import { createLineSplitter } from "../output.ts";
+import type { ExecutableName } from "./executables.ts";
 
 /** What stands under an executable's name in a template directory. */
 export type FoundExecutable =
@@ -66,26 +67,27 @@ export async function runExecutable(options: RunOptions): Promise<Outcome> {
     return { kind: "not_started", problem: `${options.name} could not be started: ${messageOf(error)}` };
   }
   child.stdin.end();
-  let lastErrorLine = "";
+  let reason = "";
   const { name: stage, levels, log } = options;
-  const printed = Promise.all([
-    readLines(child.stdout, (output) => log({ level: levels.stdout, stage, output })),
-    readLines(child.stderr, (output) => {
-      if (output.trim() !== "") lastErrorLine = output.trim();
-      log({ level: levels.stderr, stage, output });
-    }),
-  ]);
-  const watch = giveUpInTime(child, options);
+  const stdout = createLineSplitter((output) => log({ level: levels.stdout, stage, output }));
+  const stderr = createLineSplitter((output) => {
+    if (output.trim() !== "") reason = output.trim();
+    log({ level: levels.stderr, stage, output });
+  });
+  const printed = Promise.all([readInto(child.stdout, stdout), readInto(child.stderr, stderr)]);
+  using deadline = withDeadline(options.signal, options.timeoutMs);
   try {
-    const exit = await child.exited;
+    const exit = await endOf(child, {
+      signal: deadline.signal,
+      askToEnd: () => child.killGroup("SIGTERM"),
+      killGraceMs: options.killGraceMs,
+    });
     await printed;
-    if (watch.gaveUp) return watch.gaveUp;
-    if (exit.signal) return { kind: "killed", signal: exit.signal, lastErrorLine };
-    return exit.code === 0 ? { kind: "succeeded" } : { kind: "exited", code: exit.code ?? -1, lastErrorLine };
+    if (exit.givenUp) return deadline.passed ? { kind: "timed_out", afterMs: options.timeoutMs } : { kind: "canceled" };
+    if (exit.signal) return { kind: "killed", signal: exit.signal, reason };
+    return exit.code === 0 ? { kind: "succeeded" } : { kind: "exited", code: exit.code ?? -1, reason };
   } catch (error) {
     return { kind: "not_started", problem: `${options.name} could not be started: ${messageOf(error)}` };
-  } finally {
-    watch.end();
   }
 }
 
@@ -109,39 +111,4 @@ async function interpreterProblem({ name, path }: RunOptions): Promise<string | 
   if (interpreter.endsWith("\r")) return `${name} of the template has Windows line endings: save it with Unix ones`;
   if (await isAllowed(interpreter, constants.X_OK)) return undefined;
   return `${name} of the template needs the interpreter ${interpreter}, which is not on this machine`;
-}
-
-async function readLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): Promise<void> {
-  const sink = createLineSplitter(onLine);
-  stream.on("data", (chunk: Buffer) => sink.write(chunk));
-  await finished(stream).catch(() => {}); // a broken pipe: what was read until then counts
-  sink.end();
-}
-
-/** The longest delay of a timer; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function giveUpInTime(child: GuardedProcess, { signal, timeoutMs, killGraceMs }: RunOptions) {
-  let gaveUp: Outcome | undefined;
-  let killTimer: NodeJS.Timeout | undefined;
-  const giveUp = (outcome: Outcome) => {
-    if (gaveUp) return;
-    gaveUp = outcome;
-    child.killGroup("SIGTERM");
-    killTimer = setTimeout(() => child.killGroup("SIGKILL"), Math.min(killGraceMs, MAX_TIMER_MS));
-  };
-  const cancel = () => giveUp({ kind: "canceled" });
-  const timer = setTimeout(() => giveUp({ kind: "timed_out", afterMs: timeoutMs }), Math.min(timeoutMs, MAX_TIMER_MS));
-  signal.addEventListener("abort", cancel, { once: true });
-  if (signal.aborted) cancel();
-  return {
-    get gaveUp() {
-      return gaveUp;
-    },
-    end() {
-      clearTimeout(timer);
-      clearTimeout(killTimer);
-      signal.removeEventListener("abort", cancel);
-    },
-  };
 }

@@ -1,4 +1,4 @@
-import type { BuildLogLine } from "../driver.ts";
+import type { BuildLogLine } from "./driver.ts";
 
 /** Characters of one line that are kept. */
 export const MAX_LINE = 8 * 1024;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { BuildLogLine } from "../driver.ts";
+import type { BuildLogLine } from "./driver.ts";
 import { CUT_MARK, createLineSplitter, limitOutput, MAX_LINE } from "./output.ts";
 
 const split = (...chunks: (string | Uint8Array)[]): string[] => {

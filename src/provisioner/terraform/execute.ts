@@ -1,0 +1,166 @@
+import { rm } from "node:fs/promises";
+import { messageOf } from "../../errors.ts";
+import type { BuildContext, BuildRequest, BuildResult } from "../driver.ts";
+import { applyIn, logReadablePlan, planIn, type Session } from "./commands.ts";
+import { dailyCostOf } from "./cost.ts";
+import type { PlanJson } from "./plan-json.ts";
+import type { PreparedSource } from "./prepare.ts";
+import { replacementBlock } from "./replacement-log.ts";
+import { replacementsOf } from "./replacements.ts";
+import { awaitLastWork, fillRunDir, noteKept, readState } from "./run-dir.ts";
+import { agentsOf, chooseState, hasResources, parseState, type StartingState, type State } from "./state.ts";
+import { keepAtLast, MAX_STATE_BYTES, watchState } from "./state-keeper.ts";
+
+export type BuildOptions = {
+  readonly request: BuildRequest;
+  readonly context: Pick<BuildContext, "keepState" | "commitCost">;
+  /** The workspace's directory, which is there until its state is safe. */
+  readonly directory: string;
+  /** The session of a build of a workspace with this state; an error when a parameter cannot be passed on. */
+  sessionFor(state: State | undefined): Session | { readonly error: string };
+  /** What goes along with what is done without Terraform. */
+  readonly waiting: Pick<Session, "signal" | "log">;
+  prepare(): Promise<PreparedSource>;
+};
+
+/**
+ * Carries out one build: finds the state to start from, plans, asks whether the owner may have it, applies, and stores
+ * the state however that ends. The directory stays where it holds what the database does not.
+ */
+export async function executeBuild(options: BuildOptions): Promise<BuildResult> {
+  const { request, directory } = options;
+  const { signal, log } = options.waiting;
+  const context = { ...options.context, keepState: noting(options) };
+  const orphansDir = `${directory}.orphans`;
+  for (const dir of [directory, orphansDir]) await awaitLastWork(dir, signal);
+  const left = await readState(directory);
+  const start = chooseState(request.state, left);
+  tellAboutLeftState(start, left.damaged, options);
+  const nothingLeft = start.state === null || isEmpty(start.state);
+  if (request.transition === "delete" && nothingLeft && !start.orphans && !left.damaged) {
+    await context.commitCost(0);
+    await removeDirectory(directory, options);
+    return { ok: true, state: null, agents: [] };
+  }
+  const failed = (error: string): BuildResult => ({ ok: false, state: start.state, error });
+  if (signal.aborted) return failed("terraform was canceled before it began");
+  const session = options.sessionFor(start.state ? parseState(start.state) : undefined);
+  if ("error" in session) return failed(session.error);
+  const prepared = await options.prepare();
+  if (!prepared.ok) return failed(prepared.error);
+  if (start.orphans) {
+    const error = await destroyOrphans(session, orphansDir, prepared.directory, start.orphans);
+    if (error !== undefined) return failed(`what an earlier attempt left could not be removed: ${error}`);
+  }
+  await fillRunDir(directory, prepared.directory, start.state);
+  const onError = (error: unknown) => {
+    log({ level: "warn", stage: "state", output: `what has been done could not be stored: ${messageOf(error)}` });
+  };
+  const result = await change(session, { ...options, context }, start.state, onError);
+  if (result.state && result.state.length > MAX_STATE_BYTES) {
+    const error = `the state has ${result.state.length} bytes, and at most 16 MiB are kept: split the template; what exists stands in ${directory}`;
+    return { ok: false, state: start.state, error };
+  }
+  if (await keepAtLast(result.state, context.keepState, onError)) await removeDirectory(directory, options);
+  return result;
+}
+
+/** Stores a state, and notes in the directory that it is stored: who finds it there then knows that nothing is lost. */
+function noting({ context, directory }: BuildOptions): BuildContext["keepState"] {
+  return async (state) => {
+    const kept = await context.keepState(state);
+    if (kept) await noteKept(directory, state).catch(() => {}); // only a hint
+    return kept;
+  };
+}
+
+/** Plans and applies; the result holds the state that came of it. */
+async function change(
+  session: Session,
+  { request, context, directory }: BuildOptions,
+  state: Buffer | null,
+  onError: (error: unknown) => void,
+): Promise<BuildResult> {
+  const failed = (error: string, kept = state): BuildResult => ({ ok: false, state: kept, error });
+  const destroy = request.transition === "delete";
+  // The plan of a claim is shown once more when it replaces something.
+  const printed = isClaim(request) ? "debug" : "info";
+  const planned = await planIn(session, directory, { destroy, printed });
+  if (!planned.ok) return failed(planned.error);
+  if (!destroy) {
+    const refusal = await context.commitCost(dailyCostOf(planned.plan));
+    if (refusal !== undefined) return failed(refusal);
+    await logReplacements(session, request, directory, planned.plan);
+  }
+  // Who has lost the build must not make anything: another worker starts from the state that is stored now.
+  if (!(await context.keepState(state ?? Buffer.alloc(0)))) return failed("another worker has taken this build over");
+  const watching = watchState(directory, { known: state, keep: context.keepState, onError });
+  const error = await applyIn(session, directory, { destroy });
+  await watching.stop();
+  const kept = (await readState(directory)).state ?? state;
+  if (error !== undefined) return failed(error, kept);
+  if (destroy) {
+    if (kept && !isEmpty(kept)) return failed("terraform destroyed everything, but its state still holds some", kept);
+    await context.commitCost(0).catch(onError);
+    return { ok: true, state: null, agents: [] };
+  }
+  if (request.transition === "stop") return { ok: true, state: kept, agents: [] };
+  const names = new Set(agentsOf(kept ? parseState(kept) : undefined).map(({ name }) => name));
+  const agents = (names.size > 0 ? [...names] : ["main"]).map((name) => ({ name, ready: true }));
+  const replacements = isClaim(request) ? replacementsOf(planned.plan) : null;
+  return { ok: true, state: kept, agents, replacements };
+}
+
+function isClaim({ stage, transition }: BuildRequest): boolean {
+  return stage === "claim" && transition === "start";
+}
+
+async function logReplacements(
+  session: Session,
+  request: BuildRequest,
+  directory: string,
+  plan: PlanJson,
+): Promise<void> {
+  if (isClaim(request)) {
+    if (!replacementsOf(plan)) return;
+    if (await logReadablePlan(session, directory)) return;
+  }
+  for (const output of replacementBlock(plan)) session.log({ level: "warn", stage: "plan", output });
+}
+
+/** Removes what only an attempt that died knew of, with the source of the template that made it. */
+async function destroyOrphans(
+  session: Session,
+  directory: string,
+  prepared: string,
+  orphans: State,
+): Promise<string | undefined> {
+  await fillRunDir(directory, prepared, Buffer.from(JSON.stringify(orphans)));
+  const planned = await planIn(session, directory, { destroy: true, printed: "info" });
+  if (!planned.ok) return planned.error;
+  const error = await applyIn(session, directory, { destroy: true });
+  if (error === undefined) await rm(directory, { recursive: true, force: true });
+  return error;
+}
+
+function tellAboutLeftState({ adopted, orphans }: StartingState, damaged: boolean, options: BuildOptions): void {
+  const { log } = options.waiting;
+  const tell = (level: "info" | "warn", output: string) => log({ level, stage: "state", output });
+  if (damaged) tell("warn", `an attempt that died left a damaged state in ${options.directory}: it is not used`);
+  if (adopted) tell("info", "an attempt that died left a further state: going on from there");
+  for (const { module, type, name } of orphans?.resources ?? []) {
+    const address = [module, type, name].filter((part) => part !== undefined).join(".");
+    tell("warn", `an attempt that died left ${address}, which the stored state does not know: it is removed first`);
+  }
+}
+
+function isEmpty(state: Buffer): boolean {
+  const parsed = parseState(state);
+  return parsed !== undefined && !hasResources(parsed);
+}
+
+async function removeDirectory(directory: string, { waiting }: Pick<BuildOptions, "waiting">): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
+    waiting.log({ level: "warn", stage: "state", output: `${directory} could not be removed: ${messageOf(error)}` });
+  });
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { agentsOf, chooseState, hasResources, orphansOf, parseState, type State } from "./state.ts";
+
+type Instance = { index_key?: unknown; attributes?: unknown };
+
+const resource = (name: string, ...instances: Instance[]) => ({ mode: "managed", type: "vm", name, instances });
+const withId = (id: string, index_key?: unknown): Instance => ({
+  attributes: { id },
+  ...(index_key === undefined ? {} : { index_key }),
+});
+
+const stateWith = (over: Partial<State> = {}): State => ({
+  version: 4,
+  serial: 3,
+  lineage: "ours",
+  resources: [],
+  ...over,
+});
+const bytes = (state: unknown) => Buffer.from(JSON.stringify(state));
+const left = (state: unknown, kept = false) => ({ state: bytes(state), kept });
+
+describe("a state", () => {
+  const unusable = {
+    "that is empty": "",
+    "that is not JSON": '{"version": 4',
+    "that is not an object": "[]",
+    "of another version": JSON.stringify({ ...stateWith(), version: 3 }),
+    "without a lineage": JSON.stringify({ ...stateWith(), lineage: undefined }),
+    "whose serial is no number": JSON.stringify({ ...stateWith(), serial: "3" }),
+    "whose resources are none": JSON.stringify({ ...stateWith(), resources: [{}] }),
+  };
+  for (const [what, text] of Object.entries(unusable)) {
+    test(`${what} is none`, () => {
+      assert.equal(parseState(Buffer.from(text)), undefined);
+    });
+  }
+
+  test("that is no UTF-8 is none", () => {
+    assert.equal(parseState(Buffer.from([0xff, 0xfe])), undefined);
+  });
+
+  test("keeps what is not read here", () => {
+    const state = { ...stateWith(), outputs: { a: 1 } };
+    assert.deepEqual(parseState(bytes(state)), state);
+  });
+
+  test("holds something only when a managed resource has an instance", () => {
+    assert.equal(hasResources(stateWith()), false);
+    assert.equal(hasResources(stateWith({ resources: [resource("a")] })), false);
+    const data = { ...resource("a", withId("1")), mode: "data" };
+    assert.equal(hasResources(stateWith({ resources: [data] })), false);
+    assert.equal(hasResources(stateWith({ resources: [resource("a", withId("1"))] })), true);
+  });
+});
+
+describe("a build starts from", () => {
+  const stored = bytes(stateWith());
+  const later = stateWith({ serial: 4 });
+
+  test("the stored state when nothing was left", () => {
+    const none = { state: null, kept: false };
+    assert.deepEqual(chooseState(stored, none), { state: stored, adopted: false, orphans: null });
+    assert.deepEqual(chooseState(null, none), { state: null, adopted: false, orphans: null });
+  });
+
+  test("what was left when nothing is stored, or nothing that can be read", () => {
+    for (const nothing of [null, Buffer.from("garbage")]) {
+      const choice = chooseState(nothing, left(later));
+      assert.deepEqual(choice, { state: bytes(later), adopted: true, orphans: null });
+    }
+  });
+
+  test("what was left when it is further than what is stored", () => {
+    assert.equal(chooseState(stored, left(later)).adopted, true);
+  });
+
+  for (const [what, state] of [
+    ["is as far", stateWith()],
+    ["is less far", stateWith({ serial: 2 })],
+    ["is of another lineage, however far", stateWith({ serial: 99, lineage: "theirs" })],
+  ] as const) {
+    test(`what is stored when what was left ${what}`, () => {
+      assert.deepEqual(chooseState(stored, left(state)), { state: stored, adopted: false, orphans: null });
+    });
+  }
+
+  test("what is stored when what was left cannot be read", () => {
+    const choice = chooseState(stored, { state: Buffer.from("garbage"), kept: false });
+    assert.deepEqual(choice, { state: stored, adopted: false, orphans: null });
+  });
+});
+
+describe("orphans", () => {
+  const known = stateWith({ resources: [resource("a", withId("1")), resource("b", withId("1", 0), withId("2", 1))] });
+
+  test("are what the stored state does not know, by address and id", () => {
+    const theirs = stateWith({
+      lineage: "theirs",
+      resources: [
+        resource("a", withId("9")),
+        resource("b", withId("1", 0), withId("9", 1), withId("3", 2)),
+        { ...resource("a", withId("1")), module: "module.m" },
+        { ...resource("c", withId("1")), mode: "data" },
+      ],
+    });
+    assert.deepEqual(orphansOf(theirs, known)?.resources, [
+      resource("a", withId("9")),
+      resource("b", withId("9", 1), withId("3", 2)),
+      { ...resource("a", withId("1")), module: "module.m" },
+    ]);
+  });
+
+  test("are none when everything is known, or was when it was left", () => {
+    assert.equal(orphansOf(known, known), null);
+    const earlier = stateWith({ serial: 2, resources: [resource("a", withId("0"))] });
+    assert.equal(chooseState(bytes(known), left(earlier, true)).orphans, null);
+    assert.deepEqual(chooseState(bytes(known), left(earlier)).orphans?.resources, earlier.resources);
+  });
+});
+
+test("the agents of a state are its coder_agent resources that have an id and a token", () => {
+  const agent = (name: string, attributes: unknown) => ({ ...resource(name, { attributes }), type: "coder_agent" });
+  const state = stateWith({
+    resources: [agent("main", { id: "1", token: "t" }), agent("half", { id: "2" }), resource("vm", withId("3"))],
+  });
+  assert.deepEqual(agentsOf(state), [{ name: "main", id: "1", token: "t" }]);
+  assert.deepEqual(agentsOf(undefined), []);
+});
