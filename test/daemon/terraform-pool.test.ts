@@ -91,8 +91,8 @@ it(
     assert.deepEqual(await inboxes(), [[], []]);
 
     const warnings = await claim("drifting", "drifted");
-    const warned = warnings.join("\n");
-    assert.match(warned, /terraform_data\.machine\[0\].*triggers_replace: .*forces replacement/s);
+    assert.equal(warnings.length, 1, warnings.join("\n"));
+    assert.match(warnings[0] ?? "", /^ +~ triggers_replace = .* # forces replacement$/);
     const counted = await waitFor("the counter", async () => {
       const lines = await replacements();
       return lines.length > 0 ? lines : undefined;

@@ -47,7 +47,7 @@ resource "terraform_data" "machine" {
   count = var.prebuildd_transition == "start" ? 1 : 0
 
   # A change in here replaces the machine. The size is the same before and after a claim; the owner is not.
-  triggers_replace = var.drift ? [var.size, var.prebuildd_workspace_owner] : [var.size]
+  triggers_replace = var.drift ? terraform_data.owner.output : var.size
 
   provisioner "local-exec" {
     command = "mkdir -p \"$DIRECTORY\" && echo \"$SIZE\" > \"$DIRECTORY/size\""

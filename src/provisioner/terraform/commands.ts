@@ -4,7 +4,6 @@ import type { DriverContext } from "../driver.ts";
 import { describeFailure } from "../outcome.ts";
 import { createLineSplitter } from "../output.ts";
 import { type PlanJson, parsePlan } from "./plan-json.ts";
-import { readablePlan } from "./replacement-log.ts";
 import { FILES } from "./run-dir.ts";
 import { collectText, runTerraform, type TerraformRun } from "./terraform.ts";
 
@@ -19,7 +18,12 @@ export type Session = DriverContext &
 
 /** A plan with all its values, sensitive ones, too: never to be logged as it is. */
 export type PlanResult =
-  | { readonly ok: true; readonly plan: PlanJson }
+  | {
+      readonly ok: true;
+      readonly plan: PlanJson;
+      /** A line of what was logged warns; Terraform marks what forces most replacements, but not all. */
+      readonly warned: boolean;
+    }
   | { readonly ok: false; readonly error: string };
 
 /** The largest plan that is read, in bytes. */
@@ -27,15 +31,20 @@ const MAX_PLAN_BYTES = 64 * 1024 * 1024;
 
 /**
  * Plans what a directory's source asks for, or the removal of all that its state holds, and keeps the plan there.
- * `printed` is the level of what Terraform prints.
+ * @param levelOf the level of each line of the plan as Terraform shows it to people
  */
 export async function planIn(
   session: Session,
   directory: string,
-  { destroy, printed }: { readonly destroy: boolean; readonly printed: "info" | "debug" },
+  { destroy, levelOf }: { readonly destroy: boolean; readonly levelOf?: (line: string) => "info" | "warn" },
 ): Promise<PlanResult> {
   const args = ["plan", ...UNATTENDED, ...locking(session), `-out=${FILES.plan}`, ...(destroy ? ["-destroy"] : [])];
-  const stdout = createLineSplitter((output) => session.log({ level: printed, stage: "plan", output }));
+  let warned = false;
+  const stdout = createLineSplitter((output) => {
+    const level = levelOf?.(output) ?? "info";
+    warned ||= level === "warn";
+    session.log({ level, stage: "plan", output });
+  });
   const error = await run(session, directory, args, "plan", { stdout });
   if (error !== undefined) return { ok: false, error };
   const shown = collectText(MAX_PLAN_BYTES);
@@ -44,7 +53,7 @@ export async function planIn(
   const text = shown.text();
   if (text === undefined) return { ok: false, error: "the plan is larger than 64 MiB: split the template" };
   try {
-    return { ok: true, plan: parsePlan(text) };
+    return { ok: true, plan: parsePlan(text), warned };
   } catch (problem) {
     return { ok: false, error: `terraform show: ${problem instanceof Error ? problem.message : String(problem)}` };
   }
@@ -61,21 +70,6 @@ export async function applyIn(
   // Nothing of the group is alive, and its id will become a stranger's.
   await rm(join(directory, FILES.pid), { force: true });
   return error;
-}
-
-/**
- * Logs the plan as Terraform shows it to people, with a warning where something forces a replacement.
- * @returns whether a line warned: Terraform marks the attributes of most resources, but not of all
- */
-export async function logReadablePlan(session: Session, directory: string): Promise<boolean> {
-  const lines: string[] = [];
-  const stdout = createLineSplitter((line) => lines.push(line));
-  const quiet = { ...session, log: () => {} };
-  const error = await run(quiet, directory, ["show", "-no-color", FILES.plan], "plan", { stdout });
-  if (error !== undefined) session.log({ level: "debug", stage: "plan", output: `the plan is not shown: ${error}` });
-  const shown = error === undefined ? readablePlan(lines.join("\n")) : [];
-  for (const line of shown) session.log({ ...line, stage: "plan" });
-  return shown.some(({ level }) => level === "warn");
 }
 
 const UNATTENDED = ["-input=false", "-no-color"] as const;

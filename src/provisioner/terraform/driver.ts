@@ -111,7 +111,7 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
       try {
         await fillRunDir(runDir, prepared.directory, null);
         const env = importEnvironment(common);
-        const planned = await planIn({ ...session, env }, runDir, { destroy: false, printed: "info" });
+        const planned = await planIn({ ...session, env }, runDir, { destroy: false });
         if (planned.ok) return { ok: true, ...declarationsOf(planned.plan) };
         return { ok: false, error: withAdvice(planned.error) };
       } finally {

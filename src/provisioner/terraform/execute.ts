@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 import { messageOf } from "../../errors.ts";
 import type { BuildContext, BuildRequest, BuildResult } from "../driver.ts";
-import { applyIn, logReadablePlan, planIn, type Session } from "./commands.ts";
+import { applyIn, planIn, type Session } from "./commands.ts";
 import { dailyCostOf } from "./cost.ts";
 import type { PlanJson } from "./plan-json.ts";
 import type { PreparedSource } from "./prepare.ts";
-import { replacementBlock } from "./replacement-log.ts";
+import { planLineLevel, replacementBlock } from "./replacement-log.ts";
 import { replacementsOf } from "./replacements.ts";
 import { awaitLastWork, fillRunDir, noteKept, readState } from "./run-dir.ts";
 import { agentsOf, chooseState, hasResources, parseState, type StartingState, type State } from "./state.ts";
@@ -83,14 +83,13 @@ async function change(
 ): Promise<BuildResult> {
   const failed = (error: string, kept = state): BuildResult => ({ ok: false, state: kept, error });
   const destroy = request.transition === "delete";
-  // The plan of a claim is shown once more when it replaces something.
-  const printed = isClaim(request) ? "debug" : "info";
-  const planned = await planIn(session, directory, { destroy, printed });
+  const isClaim = request.stage === "claim" && request.transition === "start";
+  const planned = await planIn(session, directory, { destroy, ...(isClaim ? { levelOf: planLineLevel } : {}) });
   if (!planned.ok) return failed(planned.error);
   if (!destroy) {
     const refusal = await context.commitCost(dailyCostOf(planned.plan));
     if (refusal !== undefined) return failed(refusal);
-    await logReplacements(session, request, directory, planned.plan);
+    if (!planned.warned) logReplacements(session, planned.plan);
   }
   // Who has lost the build must not make anything: another worker starts from the state that is stored now.
   if (!(await context.keepState(state ?? Buffer.alloc(0)))) return failed("another worker has taken this build over");
@@ -107,24 +106,10 @@ async function change(
   if (request.transition === "stop") return { ok: true, state: kept, agents: [] };
   const names = new Set(agentsOf(kept ? parseState(kept) : undefined).map(({ name }) => name));
   const agents = (names.size > 0 ? [...names] : ["main"]).map((name) => ({ name, ready: true }));
-  const replacements = isClaim(request) ? replacementsOf(planned.plan) : null;
-  return { ok: true, state: kept, agents, replacements };
+  return { ok: true, state: kept, agents, replacements: isClaim ? replacementsOf(planned.plan) : null };
 }
 
-function isClaim({ stage, transition }: BuildRequest): boolean {
-  return stage === "claim" && transition === "start";
-}
-
-async function logReplacements(
-  session: Session,
-  request: BuildRequest,
-  directory: string,
-  plan: PlanJson,
-): Promise<void> {
-  if (isClaim(request)) {
-    if (!replacementsOf(plan)) return;
-    if (await logReadablePlan(session, directory)) return;
-  }
+function logReplacements(session: Session, plan: PlanJson): void {
   for (const output of replacementBlock(plan)) session.log({ level: "warn", stage: "plan", output });
 }
 
@@ -136,7 +121,7 @@ async function destroyOrphans(
   orphans: State,
 ): Promise<string | undefined> {
   await fillRunDir(directory, prepared, Buffer.from(JSON.stringify(orphans)));
-  const planned = await planIn(session, directory, { destroy: true, printed: "info" });
+  const planned = await planIn(session, directory, { destroy: true });
   if (!planned.ok) return planned.error;
   const error = await applyIn(session, directory, { destroy: true });
   if (error === undefined) await rm(directory, { recursive: true, force: true });

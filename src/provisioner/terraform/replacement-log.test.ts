@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changeOf, NONSENSE, PLANS, planOf } from "./plan.fixture.ts";
-import { readablePlan, replacementBlock } from "./replacement-log.ts";
+import { planLineLevel, replacementBlock } from "./replacement-log.ts";
 
 /** The lines about the paths of the one resource that such a change replaces. */
 const pathLines = (change: Readonly<Record<string, unknown>>) =>
@@ -157,22 +157,8 @@ test("nonsense anywhere in a plan is passed over", () => {
   }
 });
 
-test("RPL-28: the lines of a readable plan that force a replacement are warnings, the others are not", () => {
-  const text = [
-    "",
-    "  # docker_container.workspace must be replaced",
-    '-/+ resource "docker_container" "workspace" {',
-    '      ~ image = "dev:1" -> "dev:2" # forces replacement',
-    "",
-    "    }",
-    "",
-  ].join("\r\n");
-  assert.deepEqual(readablePlan(text), [
-    { level: "info", output: "  # docker_container.workspace must be replaced" },
-    { level: "info", output: '-/+ resource "docker_container" "workspace" {' },
-    { level: "warn", output: '      ~ image = "dev:1" -> "dev:2" # forces replacement' },
-    { level: "info", output: "" },
-    { level: "info", output: "    }" },
-  ]);
-  assert.deepEqual(readablePlan("\n \n"), []);
+test("RPL-28: a line of the plan for people warns when it says what forces a replacement, and no other line does", () => {
+  assert.equal(planLineLevel('      ~ image = "dev:1" -> "dev:2" # forces replacement'), "warn");
+  for (const line of ["  # docker_container.workspace must be replaced", '-/+ resource "docker_container" "box" {', ""])
+    assert.equal(planLineLevel(line), "info", line);
 });

@@ -22,13 +22,9 @@ export function replacementBlock(plan: PlanJson): string[] {
   return [`This build replaces ${what}:`, ...replaced.flatMap(describe)];
 }
 
-/** The lines of a plan for people, each with the level that it has in the log of a claim. */
-export function readablePlan(text: string): { level: "info" | "warn"; output: string }[] {
-  const lines = text.trimEnd().split(/\r?\n/);
-  const first = lines.findIndex((line) => line.trim() !== "");
-  return lines.slice(first === -1 ? lines.length : first).map((output) => {
-    return { level: output.includes(FORCES_REPLACEMENT) ? "warn" : "info", output };
-  });
+/** The level that a line of a plan has in the log of a claim, as Terraform shows plans to people. */
+export function planLineLevel(line: string): "info" | "warn" {
+  return line.includes(FORCES_REPLACEMENT) ? "warn" : "info";
 }
 
 function describe(replaced: ResourceChange): string[] {
