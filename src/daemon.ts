@@ -28,11 +28,9 @@ import { createClaimer } from "./prebuilds/claim.ts";
 import { nextDueAt } from "./prebuilds/due.ts";
 import { finishClaims } from "./prebuilds/finish-claims.ts";
 import { runPass } from "./prebuilds/reconcile.ts";
-import { createCommandDriver } from "./provisioner/command/driver.ts";
+import { findDrivers } from "./provisioner/drivers.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
 import { reapLostWork } from "./provisioner/reaper.ts";
-import { findTerraform } from "./provisioner/terraform/binary.ts";
-import { createTerraformDriver } from "./provisioner/terraform/driver.ts";
 import { startWorker } from "./provisioner/worker.ts";
 import { createSourceCache } from "./templates/sources.ts";
 import { ensureAdmin } from "./users/store.ts";
@@ -88,13 +86,11 @@ const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
 export async function startDaemon(config: Config, { log, applyFile, signal }: DaemonOptions): Promise<Daemon> {
   await using stack = new AsyncDisposableStack();
   const document = applyFile === undefined ? undefined : await loadApplyFile(applyFile);
-  // biome-ignore lint/style/noProcessEnv: not settings; where programs are found
-  const terraform = await findTerraform({ path: config.terraformPath, host: process.env });
-  if (terraform) log.info(`terraform templates are built with ${terraform.path} ${terraform.version}`);
-  else log.info("terraform templates cannot be built here: neither terraform nor tofu is on the PATH");
   await assertPortFree(config.listen);
 
   const dataDir = resolve(config.dataDir);
+  const killGraceMs = config.shutdownTimeoutMs * SHUTDOWN_SHARES.stopping;
+  const drivers = await findDrivers(config, { dataDir, killGraceMs, log });
   const embedded =
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres({ dataDir, log })) : undefined;
   const databaseUrl = embedded?.url ?? config.databaseUrl ?? "";
@@ -147,21 +143,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     log.info({ file: applyFile }, `applied ${applyFile}`);
   }
 
-  const killGraceMs = config.shutdownTimeoutMs * SHUTDOWN_SHARES.stopping;
   const worker = startWorker(context, {
-    drivers: {
-      command: createCommandDriver({ killGraceMs }),
-      ...(terraform
-        ? {
-            terraform: createTerraformDriver({
-              binary: terraform.path,
-              dataDir,
-              inherit: config.terraformEnv,
-              killGraceMs,
-            }),
-          }
-        : {}),
-    },
+    drivers,
     sourceOf: createSourceCache({ pool, dir: join(dataDir, "sources") }).directoryOf,
     workspacesDir: join(dataDir, "workspaces"),
     concurrency: config.provisioners,
