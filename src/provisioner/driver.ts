@@ -79,6 +79,14 @@ export type ImportResult =
 /** A source that is to be read as a version of a template. */
 export type ImportRequest = { readonly templateName: string; readonly sourceDir: string };
 
+/** What an attempt that did not end in order has left of a workspace, and where. */
+export type Leftover = { readonly workspaceId: string; readonly path: string };
+
+export type LeftoverContext = DriverContext & {
+  /** Says whether still no build of the workspace is under way; to be asked right before something is removed. */
+  isFree(): Promise<boolean>;
+};
+
 /** What executes builds. A failed build is a result; an exception means that the driver itself is broken. */
 export type Driver = {
   build(request: BuildRequest, context: BuildContext): Promise<BuildResult>;
@@ -86,4 +94,12 @@ export type Driver = {
   isReady(request: BuildRequest, context: DriverContext): Promise<boolean>;
   /** Reads from a source which presets and parameters it declares; absent when the driver's sources declare none. */
   importSource?(request: ImportRequest, context: DriverContext): Promise<ImportResult>;
+  /** Finds what attempts have left on this machine and nothing has touched for a while; absent when there is no such. */
+  leftovers?(): Promise<readonly Leftover[]>;
+  /**
+   * Removes what lies here of a workspace, after it has destroyed what the request's state does not know of.
+   * @returns what was destroyed; undefined when all was left as it is, because somebody needs it or there is nothing
+   * @throws Error with a sentence when that fails; what lies here then stays
+   */
+  clearLeftover?(request: BuildRequest, context: LeftoverContext): Promise<readonly string[] | undefined>;
 };

@@ -4,6 +4,7 @@ import type { Context } from "../context.ts";
 import { type Loop, startLoop } from "../loop.ts";
 import { forgetWorker, reportWorker } from "./daemon-store.ts";
 import { settleDeadWork } from "./dead-work.ts";
+import { startSweeping } from "./leftovers.ts";
 import { WORK, type WorkItem, type WorkKind } from "./queue.ts";
 import { runReadiness } from "./readiness.ts";
 import { type AbortReason, type BuildRunner, createBuildRunner, type RunnerOptions } from "./runner.ts";
@@ -24,6 +25,8 @@ export type Worker = {
 export type WorkerOptions = RunnerOptions & {
   /** How many builds run at once. */
   readonly concurrency: number;
+  /** How long after its start what earlier attempts have left on this machine is looked at; a minute. */
+  readonly sweepAfterMs?: number;
 };
 
 /** How often work is looked for although no notification came. */
@@ -34,6 +37,8 @@ const HEARTBEAT_MS = 4_000;
 const REPORT_MS = 15_000;
 /** Agents asked for readiness at the same time; they cost little, so they do not take the place of builds. */
 const READINESS_CONCURRENCY = 16;
+/** How long a worker leaves what earlier attempts have left to the builds that go on from there. */
+const SWEEP_AFTER_MS = 60_000;
 
 type Running = { readonly item: WorkItem; readonly abort: AbortController; readonly ended: Promise<void> };
 
@@ -69,6 +74,13 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
   const reporting: Loop | undefined =
     options.concurrency > 0
       ? startLoop({ name: "saying that this worker is there", intervalMs: REPORT_MS, log, work: report })
+      : undefined;
+  const sweeping =
+    options.concurrency > 0
+      ? startSweeping(
+          { ...context, log },
+          { drivers: options.drivers, runner, afterMs: options.sweepAfterMs ?? SWEEP_AFTER_MS },
+        )
       : undefined;
 
   async function report(): Promise<void> {
@@ -138,6 +150,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     idleMs: looking.idleMs,
     async drain(timeoutMs) {
       draining = true;
+      const swept = sweeping?.[Symbol.asyncDispose]();
       await reporting?.[Symbol.asyncDispose]();
       if (reporting) {
         await forgetWorker(context.pool, workerId).catch((err: unknown) => {
@@ -153,6 +166,7 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       }, timeoutMs);
       await Promise.allSettled(all.map(({ ended }) => ended));
       clearTimeout(patience);
+      await swept;
       await beating[Symbol.asyncDispose]();
     },
   };

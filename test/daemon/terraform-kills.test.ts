@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -76,6 +76,16 @@ it(
     const underWay = () =>
       counted("select count(*)::int as n from provisioner_jobs where completed_at is null and started_at is not null");
 
+    /** The workspaces in whose directories an apply or destroy is under way. */
+    const applying = async () => {
+      const all = await readdir(join(dataDir, "terraform/workspaces")).catch(() => []);
+      const pids = await Promise.all(
+        all.map((id) => stat(join(dataDir, "terraform/workspaces", id, ".prebuildd.pid")).catch(() => undefined)),
+      );
+      return pids.filter((pid) => pid !== undefined);
+    };
+
+    let hit = 0;
     for (let kill = 0; kill < KILLS; kill += 1) {
       const daemon = await start();
       await daemon.ready();
@@ -83,6 +93,7 @@ it(
       await pool.query("update template_version_presets set last_invalidated_at = now()");
       await waitFor("a build", async () => (await underWay()) > 0 || undefined, { timeoutMs: 30_000 });
       await delay(next() * 1_500); // a random moment is what is tried here
+      hit += (await applying()).length > 0 ? 1 : 0;
       daemon.child.kill("SIGKILL");
       await daemon.exited();
     }
@@ -106,6 +117,7 @@ it(
     });
     assert.deepEqual(await readdir(root), [], "what is deleted is gone");
     assert.deepEqual(await readdir(join(dataDir, "terraform/workspaces")), [], "nothing is left to be adopted");
-    t.diagnostic(`${await counted("select count(*)::int as n from provisioner_jobs")} builds in all`);
+    const builds = await counted("select count(*)::int as n from provisioner_jobs");
+    t.diagnostic(`${hit} of ${KILLS} kills hit an apply; ${builds} builds in all`);
   },
 );

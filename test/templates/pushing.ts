@@ -74,7 +74,12 @@ export async function givenPushWorker(
     concurrency: 2,
     ...given,
   });
-  t.after(() => worker.drain(5_000));
+  // No daemon listens here to what the server notifies.
+  const looking = setInterval(worker.poke, 50).unref();
+  t.after(() => {
+    clearInterval(looking);
+    return worker.drain(5_000);
+  });
   return worker;
 }
 

@@ -11,6 +11,8 @@ import type {
   DriverContext,
   ImportRequest,
   ImportResult,
+  Leftover,
+  LeftoverContext,
 } from "../driver.ts";
 import type { HostEnvironment } from "../inherited.ts";
 import { limitOutput } from "../output.ts";
@@ -19,11 +21,15 @@ import { planIn, type Session } from "./commands.ts";
 import { declarationsOf } from "./declarations.ts";
 import { buildEnvironment, commonEnvironment, importEnvironment } from "./environment.ts";
 import { executeBuild } from "./execute.ts";
+import { clearLeftover, findLeftovers, removeOld } from "./leftovers.ts";
 import { type PreparedSource, prepareSource } from "./prepare.ts";
 import { fillRunDir } from "./run-dir.ts";
-import { agentsOf } from "./state.ts";
+import { agentsOf, type State } from "./state.ts";
+import { createTurns } from "./turns.ts";
 
 const MINUTE = 60_000;
+/** No import takes that long. */
+const OLD_IMPORT_MS = 60 * MINUTE;
 
 export type TerraformDriverOptions = {
   /** The path of terraform or tofu. */
@@ -40,6 +46,8 @@ export type TerraformDriverOptions = {
   readonly killGraceMs?: number;
   /** How long a command waits for the lock of a state; 30 seconds. */
   readonly lockTimeoutSeconds?: number;
+  /** How long nothing must have touched what an attempt has left before it is looked at; 10 minutes. */
+  readonly leftoverAgeMs?: number;
   /** Where what Terraform inherits comes from; the daemon's own environment. */
   readonly host?: HostEnvironment;
 };
@@ -54,11 +62,15 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
   const timeoutMs = options.timeoutMs ?? 30 * MINUTE;
   const initTimeoutMs = options.initTimeoutMs ?? 10 * MINUTE;
   const killGraceMs = options.killGraceMs ?? MINUTE / 6;
+  const leftoverAgeMs = options.leftoverAgeMs ?? 10 * MINUTE;
   const lockTimeoutSeconds = options.lockTimeoutSeconds ?? 30;
   // biome-ignore lint/style/noProcessEnv: not settings; PATH and the like, of which commonEnvironment takes what it lists
   const host = options.host ?? process.env;
   const directory = resolve(options.dataDir, "terraform");
   const common = { host, inherit, pluginCacheDir: join(directory, "plugins") };
+  const workspaces = join(directory, "workspaces");
+  const imports = join(directory, "imports");
+  const inTurn = createTurns();
   let version: Promise<string> | undefined;
 
   async function prepare(sourceDir: string, context: DriverContext): Promise<PreparedSource> {
@@ -87,18 +99,36 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
     });
   }
 
+  /** What all work on a workspace's directory needs. */
+  const meansOf = (request: BuildRequest, session: Omit<Session, "env">) => ({
+    directory: join(workspaces, request.workspace.id),
+    sessionFor(state: State | undefined) {
+      const made = buildEnvironment(request, { ...common, agents: agentsOf(state), hash: sha256 });
+      return made.ok ? { ...session, env: made.environment } : { error: made.error };
+    },
+    prepare: () => prepare(request.sourceDir, session),
+  });
+
   async function build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
-    return await within(context, (session) =>
-      executeBuild({
-        request,
-        context,
-        directory: join(directory, "workspaces", request.workspace.id),
-        waiting: session,
-        sessionFor(state) {
-          const made = buildEnvironment(request, { ...common, agents: agentsOf(state), hash: sha256 });
-          return made.ok ? { ...session, env: made.environment } : { error: made.error };
-        },
-        prepare: () => prepare(request.sourceDir, session),
+    const { signal } = context;
+    const output = "waiting until other work on what this workspace has here has ended";
+    const onWait = () => context.log({ level: "info", stage: "state", output });
+    const result = await inTurn(request.workspace.id, { signal, onWait }, () =>
+      within(context, (session) => executeBuild({ request, context, waiting: session, ...meansOf(request, session) })),
+    );
+    return result ?? { ok: false, state: request.state, error: "terraform was canceled before it began" };
+  }
+
+  async function leftovers(): Promise<readonly Leftover[]> {
+    await removeOld(imports, OLD_IMPORT_MS);
+    return await findLeftovers(workspaces, leftoverAgeMs);
+  }
+
+  async function clear(request: BuildRequest, context: LeftoverContext): Promise<readonly string[] | undefined> {
+    return await inTurn(request.workspace.id, { signal: context.signal, onWait: () => {} }, () =>
+      within(context, (session) => {
+        const means = meansOf(request, session);
+        return clearLeftover({ request, context, ageMs: leftoverAgeMs, signal: session.signal, ...means });
       }),
     );
   }
@@ -107,7 +137,7 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
     return await within(context, async (session) => {
       const prepared = await prepare(sourceDir, session);
       if (!prepared.ok) return prepared;
-      const runDir = join(directory, "imports", randomUUID());
+      const runDir = join(imports, randomUUID());
       try {
         await fillRunDir(runDir, prepared.directory, null);
         const env = importEnvironment(common);
@@ -121,7 +151,7 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
   }
 
   // Agents of Terraform templates report to nobody here: who has started has started.
-  return { build, isReady: async () => true, importSource };
+  return { build, isReady: async () => true, importSource, leftovers, clearLeftover: clear };
 }
 
 /** What to do about an error that Terraform explains for somebody at a terminal. */

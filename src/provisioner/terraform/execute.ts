@@ -7,8 +7,16 @@ import type { PlanJson } from "./plan-json.ts";
 import type { PreparedSource } from "./prepare.ts";
 import { planLineLevel, replacementBlock } from "./replacement-log.ts";
 import { replacementsOf } from "./replacements.ts";
-import { awaitLastWork, fillRunDir, noteKept, readState } from "./run-dir.ts";
-import { agentsOf, chooseState, hasResources, parseState, type StartingState, type State } from "./state.ts";
+import { awaitLastWork, fillRunDir, noteKept, orphansDirOf, readState } from "./run-dir.ts";
+import {
+  addressesIn,
+  agentsOf,
+  chooseState,
+  hasResources,
+  parseState,
+  type StartingState,
+  type State,
+} from "./state.ts";
 import { keepAtLast, MAX_STATE_BYTES, watchState } from "./state-keeper.ts";
 
 export type BuildOptions = {
@@ -31,7 +39,7 @@ export async function executeBuild(options: BuildOptions): Promise<BuildResult> 
   const { request, directory } = options;
   const { signal, log } = options.waiting;
   const context = { ...options.context, keepState: noting(options) };
-  const orphansDir = `${directory}.orphans`;
+  const orphansDir = orphansDirOf(directory);
   for (const dir of [directory, orphansDir]) await awaitLastWork(dir, signal);
   const left = await readState(directory);
   const start = chooseState(request.state, left);
@@ -58,7 +66,7 @@ export async function executeBuild(options: BuildOptions): Promise<BuildResult> 
   };
   const result = await change(session, { ...options, context }, start.state, onError);
   if (result.state && result.state.length > MAX_STATE_BYTES) {
-    const error = `the state has ${result.state.length} bytes, and at most 16 MiB are kept: split the template; what exists stands in ${directory}`;
+    const error = `the state has ${result.state.length} bytes, and at most 16 MiB are kept: split the template; what was made stands in ${directory} until it is destroyed`;
     return { ok: false, state: start.state, error };
   }
   if (await keepAtLast(result.state, context.keepState, onError)) await removeDirectory(directory, options);
@@ -113,8 +121,11 @@ function logReplacements(session: Session, plan: PlanJson): void {
   for (const output of replacementBlock(plan)) session.log({ level: "warn", stage: "plan", output });
 }
 
-/** Removes what only an attempt that died knew of, with the source of the template that made it. */
-async function destroyOrphans(
+/**
+ * Destroys what only an attempt that died knew of, with a source of its template, in a directory that is gone afterwards.
+ * @returns why that failed
+ */
+export async function destroyOrphans(
   session: Session,
   directory: string,
   prepared: string,
@@ -133,8 +144,7 @@ function tellAboutLeftState({ adopted, orphans }: StartingState, damaged: boolea
   const tell = (level: "info" | "warn", output: string) => log({ level, stage: "state", output });
   if (damaged) tell("warn", `an attempt that died left a damaged state in ${options.directory}: it is not used`);
   if (adopted) tell("info", "an attempt that died left a further state: going on from there");
-  for (const { module, type, name } of orphans?.resources ?? []) {
-    const address = [module, type, name].filter((part) => part !== undefined).join(".");
+  for (const address of orphans ? addressesIn(orphans) : []) {
     tell("warn", `an attempt that died left ${address}, which the stored state does not know: it is removed first`);
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { copyPrepared } from "./prepare.ts";
@@ -14,6 +14,30 @@ export const FILES = {
   pid: ".prebuildd.pid",
   kept: ".prebuildd.kept",
 } as const;
+
+const ORPHANS = ".orphans";
+
+/** Beside a workspace's directory: where what only an attempt that died knew of is destroyed. */
+export function orphansDirOf(directory: string): string {
+  return directory + ORPHANS;
+}
+
+/** Of which workspace a directory with this name is. */
+export function workspaceOf(name: string): string {
+  return name.endsWith(ORPHANS) ? name.slice(0, -ORPHANS.length) : name;
+}
+
+/** When the directory or something right in it was last changed, in milliseconds since 1970; undefined without it. */
+export async function touchedAt(directory: string): Promise<number | undefined> {
+  const info = await stat(directory).catch(() => undefined);
+  if (!info) return undefined;
+  let latest = info.mtimeMs;
+  for (const name of await readdir(directory)) {
+    // It may be gone by now.
+    latest = Math.max(latest, (await lstat(join(directory, name)).catch(() => info)).mtimeMs);
+  }
+  return latest;
+}
 
 const LOOK_EVERY_MS = 100;
 /** Twice the time that a Terraform without its daemon lives; after that the id has become somebody else's. */

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { agentsOf, chooseState, hasResources, orphansOf, parseState, type State } from "./state.ts";
+import {
+  addressesIn,
+  agentsOf,
+  chooseState,
+  hasResources,
+  orphansOf,
+  parseState,
+  type State,
+  unknownTo,
+} from "./state.ts";
 
 type Instance = { index_key?: unknown; attributes?: unknown };
 
@@ -126,4 +135,29 @@ test("the agents of a state are its coder_agent resources that have an id and a 
   });
   assert.deepEqual(agentsOf(state), [{ name: "main", id: "1", token: "t" }]);
   assert.deepEqual(agentsOf(undefined), []);
+});
+
+describe("when no build is there to go on from left states", () => {
+  const stored = bytes(stateWith({ resources: [resource("a", withId("1"))] }));
+  const further = stateWith({ serial: 9, resources: [resource("a", withId("1")), resource("b", withId("2"))] });
+  const addressesOf = (states: readonly State[] | undefined) => states?.map(addressesIn);
+
+  test("what the stored one does not know is to be destroyed, also of a further one", () => {
+    assert.deepEqual(addressesOf(unknownTo(stored, [left(further)])), [["vm.b"]]);
+    assert.deepEqual(addressesOf(unknownTo(null, [left(further)])), [["vm.a", "vm.b"]]);
+    assert.deepEqual(unknownTo(bytes(further), [left(stateWith()), { state: null, kept: false }]), []);
+  });
+
+  test("what was stored once is not, for later ones have gone on from there", () => {
+    assert.deepEqual(unknownTo(stored, [left(further, true)]), []);
+  });
+
+  test("what two of them know is named once", () => {
+    const both = stateWith({ resources: [resource("b", withId("2")), resource("c", withId("3"))] });
+    assert.deepEqual(addressesOf(unknownTo(stored, [left(further), left(both)])), [["vm.b"], ["vm.c"]]);
+  });
+
+  test("nothing is said of what a stored one knows that cannot be read", () => {
+    assert.equal(unknownTo(Buffer.from("garbage"), [left(further)]), undefined);
+  });
 });

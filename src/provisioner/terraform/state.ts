@@ -65,8 +65,37 @@ export function chooseState(
   return { state: stored, adopted: false, orphans: kept ? null : orphansOf(leftState, storedState) };
 }
 
+/**
+ * Decides what of left states is to be destroyed when no build is there that could go on from them: all that the stored
+ * state does not know, also of a further one. What two of them know is named once.
+ * @returns undefined when the stored state cannot be read, and so does not say what it knows
+ */
+export function unknownTo(
+  stored: Buffer | null,
+  lefts: readonly { readonly state: Buffer | null; readonly kept: boolean }[],
+): readonly State[] | undefined {
+  let known: Pick<State, "resources"> | undefined = stored ? parseState(stored) : { resources: [] };
+  if (!known) return undefined;
+  const unknown: State[] = [];
+  for (const { state, kept } of lefts) {
+    const left = state ? parseState(state) : undefined;
+    if (!left) continue;
+    const orphans = kept ? null : orphansOf(left, known);
+    if (orphans) unknown.push(orphans);
+    known = { resources: [...known.resources, ...left.resources] };
+  }
+  return unknown;
+}
+
+/** The addresses of what a state says to exist, without the keys of their instances. */
+export function addressesIn(state: State): string[] {
+  return managed(state).map(({ module, type, name }) =>
+    [module, type, name].filter((part) => part !== undefined).join("."),
+  );
+}
+
 /** What of the left state the chosen one does not know, as a state of its own; null when that is nothing. */
-export function orphansOf(left: State, chosen: State): State | null {
+export function orphansOf(left: State, chosen: Pick<State, "resources">): State | null {
   const known = new Set(
     managed(chosen).flatMap((resource) => resource.instances.map((instance) => nameOf(resource, instance))),
   );
