@@ -1,21 +1,38 @@
-CREATE TABLE "notification_messages" (
+CREATE TABLE "notification_digests" (
 	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
 	"event" text NOT NULL,
+	"about" text NOT NULL,
+	"data" jsonb NOT NULL,
+	"occurrences" integer NOT NULL,
+	"status" text NOT NULL,
+	"send_after" timestamp with time zone NOT NULL,
+	CONSTRAINT "notification_digests_event_known" CHECK ("notification_digests"."event" in ('resource_replaced', 'preset_hard_limited', 'preset_validation_failed', 'pool_empty')),
+	CONSTRAINT "notification_digests_status_known" CHECK ("notification_digests"."status" in ('waiting', 'closed'))
+);
+--> statement-breakpoint
+CREATE TABLE "notification_events" (
+	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"event" text NOT NULL,
+	"about" text NOT NULL,
+	"data" jsonb NOT NULL,
+	CONSTRAINT "notification_events_event_known" CHECK ("notification_events"."event" in ('resource_replaced', 'preset_hard_limited', 'preset_validation_failed', 'pool_empty'))
+);
+--> statement-breakpoint
+CREATE TABLE "notification_messages" (
+	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
+	"digest_id" uuid NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
 	"channel" text NOT NULL,
 	"user_id" uuid,
-	"about" text NOT NULL,
-	"occurrences" integer DEFAULT 1 NOT NULL,
-	"data" jsonb NOT NULL,
-	"status" text DEFAULT 'waiting' NOT NULL,
-	"send_after" timestamp with time zone NOT NULL,
+	"status" text NOT NULL,
 	"sent_at" timestamp with time zone,
 	"read_at" timestamp with time zone,
 	"error" text DEFAULT '' NOT NULL,
-	CONSTRAINT "notification_messages_event_known" CHECK ("notification_messages"."event" in ('resource_replaced', 'preset_hard_limited', 'preset_validation_failed', 'pool_empty')),
 	CONSTRAINT "notification_messages_channel_known" CHECK ("notification_messages"."channel" in ('inbox', 'webhook', 'email')),
-	CONSTRAINT "notification_messages_status_known" CHECK ("notification_messages"."status" in ('waiting', 'sending', 'sent', 'failed')),
+	CONSTRAINT "notification_messages_status_known" CHECK ("notification_messages"."status" in ('waiting', 'sent', 'failed')),
 	CONSTRAINT "notification_messages_recipient" CHECK (("notification_messages"."user_id" is null) = ("notification_messages"."channel" = 'webhook'))
 );
 --> statement-breakpoint
@@ -34,12 +51,15 @@ CREATE TABLE "template_imports" (
 ALTER TABLE "provisioner_jobs" DROP CONSTRAINT "provisioner_jobs_type_known";--> statement-breakpoint
 ALTER TABLE "workspace_builds" ADD COLUMN "resource_replacements" jsonb;--> statement-breakpoint
 ALTER TABLE "workspaces" ADD COLUMN "daily_cost" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "notification_messages" ADD CONSTRAINT "notification_messages_digest_id_notification_digests_id_fk" FOREIGN KEY ("digest_id") REFERENCES "public"."notification_digests"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notification_messages" ADD CONSTRAINT "notification_messages_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "template_imports" ADD CONSTRAINT "template_imports_job_id_provisioner_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."provisioner_jobs"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "template_imports" ADD CONSTRAINT "template_imports_organization_id_organizations_id_fk" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "template_imports" ADD CONSTRAINT "template_imports_file_id_files_id_fk" FOREIGN KEY ("file_id") REFERENCES "public"."files"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "template_imports" ADD CONSTRAINT "template_imports_template_version_id_template_versions_id_fk" FOREIGN KEY ("template_version_id") REFERENCES "public"."template_versions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-CREATE UNIQUE INDEX "notification_messages_waiting_unique" ON "notification_messages" USING btree ("event","about","channel",coalesce(user_id, '00000000-0000-0000-0000-000000000000'::uuid)) WHERE "notification_messages"."status" = 'waiting';--> statement-breakpoint
+CREATE UNIQUE INDEX "notification_digests_waiting_unique" ON "notification_digests" USING btree ("event","about") WHERE "notification_digests"."status" = 'waiting';--> statement-breakpoint
+CREATE INDEX "notification_digests_created_at" ON "notification_digests" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "notification_messages_digest" ON "notification_messages" USING btree ("digest_id");--> statement-breakpoint
 CREATE INDEX "notification_messages_inbox" ON "notification_messages" USING btree ("user_id","created_at","id") WHERE "notification_messages"."channel" = 'inbox';--> statement-breakpoint
 CREATE INDEX "notification_messages_unread" ON "notification_messages" USING btree ("user_id") WHERE "notification_messages"."channel" = 'inbox' and "notification_messages"."read_at" is null;--> statement-breakpoint
 CREATE INDEX "notification_messages_created_at" ON "notification_messages" USING btree ("created_at");--> statement-breakpoint

@@ -103,7 +103,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   const queue = stack.use(createBuildQueue(pool, log));
   const metrics = createMetrics({ pool, clock: systemClock, poolSettings: config });
   const notifications = { windowMs: config.notificationWindowMs, channels: channelsOf(config) };
-  const misses = createMissWatch({ pool, queue, clock: systemClock, notifications, log });
+  const misses = createMissWatch({ pool, queue, clock: systemClock });
   const context: Context = {
     pool,
     queue,

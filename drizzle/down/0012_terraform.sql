@@ -1,5 +1,18 @@
 DROP TABLE "notification_messages";
 --> statement-breakpoint
+DROP TABLE "notification_digests";
+--> statement-breakpoint
+DROP TABLE "notification_events";
+--> statement-breakpoint
+-- Nobody would ever take these any more. The queue's tables are made after the migrations, so they may not be there.
+DO $$ BEGIN
+  IF to_regclass('pgboss.job') IS NOT NULL THEN
+    DELETE FROM pgboss.job WHERE name IN ('prebuildd.notice', 'prebuildd.notice.dead', 'prebuildd.webhook',
+      'prebuildd.webhook.dead', 'prebuildd.email', 'prebuildd.email.dead', 'prebuildd.import',
+      'prebuildd.import.dead');
+  END IF;
+END $$;
+--> statement-breakpoint
 DROP TABLE "template_imports";
 --> statement-breakpoint
 ALTER TABLE "workspaces" DROP COLUMN "daily_cost";

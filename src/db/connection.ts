@@ -9,6 +9,8 @@ export const BEGIN = {
   readWrite: "begin",
   /** For what a person waits for: gives up with SQLSTATE 55P03 when somebody else holds a lock for longer. */
   impatient: "begin; set local lock_timeout = '3s'",
+  /** The same for what is tried again later, and should not keep a connection busy meanwhile. */
+  brief: "begin; set local lock_timeout = '500ms'",
   /**
    * For reading what belongs together. Such queries look expensive to the planner and are not, so compiling them first,
    * as servers with JIT would, takes longer than running them.

@@ -27,6 +27,8 @@ export type Access =
   | {
       readonly action: Action | ((request: FastifyRequest) => Action);
       readonly of: (request: FastifyRequest) => Resource | undefined | Promise<Resource | undefined>;
+      /** What the action is in place of the one that is named, where that depends on what `of` has found. */
+      readonly actionOn?: (target: Resource) => Action;
       /** Decides in place of `can`, where there is more than one way to be allowed. */
       readonly by?: Rule;
       /** The thing that a caller who is denied must be able to read to be told so, if not the resource itself. */
@@ -105,7 +107,7 @@ export async function authorize(
   }
   const target = await access.of(request);
   if (!target) throw notFound();
-  if (typeof access.action === "string") demand(subject, access.action, target, access);
+  if (typeof access.action === "string") demand(subject, access.actionOn?.(target) ?? access.action, target, access);
   else demand(subject, "read", target);
   request.authorized.target = target;
 }

@@ -46,12 +46,16 @@ export type NotificationData = {
   readonly misses?: number;
 };
 
-/** How far a message is: events are added while it waits; from then on it says what it says. */
-export type NotificationStatus = "waiting" | "sending" | "sent" | "failed";
+/** Events are added to a digest while it waits; from then on it says what it says. */
+export type DigestStatus = "waiting" | "closed";
+
+/** How far a message is. */
+export type NotificationStatus = "waiting" | "sent" | "failed";
 
 /** A message that is to be delivered now. */
 export type OutgoingMessage = {
   readonly id: string;
+  readonly digestId: string;
   readonly event: NotificationEvent;
   readonly channel: NotificationChannel;
   readonly createdAt: Date;

@@ -1,13 +1,14 @@
 import type { Queryable } from "../db/connection.ts";
 import type { InboxRow, ReadStatus } from "./view.ts";
 
-const COLUMNS = "id, event, created_at, read_at, occurrences, data";
+const COLUMNS = "m.id, d.event, m.created_at, m.read_at, d.occurrences, d.data";
 /** What is in the inbox of `$1`, at once: what still waits for more of its kind changes there as it comes. */
-const IN_INBOX = "user_id = $1 and channel = 'inbox'";
+const IN_INBOX = "m.user_id = $1 and m.channel = 'inbox'";
+const DIGEST = "join notification_digests d on d.id = m.digest_id";
 const IS: Readonly<Record<ReadStatus, string>> = {
   all: "",
-  read: "and read_at is not null",
-  unread: "and read_at is null",
+  read: "and m.read_at is not null",
+  unread: "and m.read_at is null",
 };
 
 /** One page of a user's messages, the newest first, and how many there are in all. */
@@ -19,10 +20,10 @@ export async function listInbox(
 ): Promise<{ messages: InboxRow[]; total: number }> {
   const { rows } = await db.query<InboxRow & { total: number }>(
     `select total.count as total, page.*
-     from (select count(*)::int as count from notification_messages where ${IN_INBOX} ${IS[readStatus]}) total
+     from (select count(*)::int as count from notification_messages m where ${IN_INBOX} ${IS[readStatus]}) total
      left join (
-       select ${COLUMNS} from notification_messages where ${IN_INBOX} ${IS[readStatus]}
-       order by created_at desc, id desc limit $2 offset $3
+       select ${COLUMNS} from notification_messages m ${DIGEST} where ${IN_INBOX} ${IS[readStatus]}
+       order by m.created_at desc, m.id desc limit $2 offset $3
      ) page on true
      order by page.created_at desc, page.id desc`,
     [userId, page.limit, page.offset],
@@ -33,7 +34,7 @@ export async function listInbox(
 /** Finds a message in a user's inbox. */
 export async function findInboxMessage(db: Queryable, userId: string, id: string): Promise<InboxRow | undefined> {
   const { rows } = await db.query<InboxRow>(
-    `select ${COLUMNS} from notification_messages where ${IN_INBOX} and id = $2`,
+    `select ${COLUMNS} from notification_messages m ${DIGEST} where ${IN_INBOX} and m.id = $2`,
     [userId, id],
   );
   return rows[0];
@@ -50,8 +51,9 @@ export async function markRead(
   readAt: Date | null,
 ): Promise<InboxRow | undefined> {
   const { rows } = await db.query<InboxRow>(
-    `update notification_messages set read_at = case when $3::timestamptz is not null then coalesce(read_at, $3) end
-     where ${IN_INBOX} and id = $2 returning ${COLUMNS}`,
+    `update notification_messages m
+     set read_at = case when $3::timestamptz is not null then coalesce(m.read_at, $3) end
+     from notification_digests d where ${IN_INBOX} and m.id = $2 and d.id = m.digest_id returning ${COLUMNS}`,
     [userId, id, readAt],
   );
   return rows[0];
@@ -59,5 +61,12 @@ export async function markRead(
 
 /** Marks all messages in a user's inbox as read. */
 export async function markAllRead(db: Queryable, userId: string, now: Date): Promise<void> {
-  await db.query(`update notification_messages set read_at = $2 where ${IN_INBOX} and read_at is null`, [userId, now]);
+  // Locked in the order in which telling of more events locks them.
+  await db.query(
+    `with locked as materialized (
+       select m.id from notification_messages m where ${IN_INBOX} and m.read_at is null order by m.id for no key update
+     )
+     update notification_messages m set read_at = $2 from locked l where m.id = l.id`,
+    [userId, now],
+  );
 }

@@ -13,9 +13,7 @@ export type MissWatch = {
 };
 
 /** Makes a watch that has counted nothing yet. */
-export function createMissWatch(
-  context: Pick<Context, "pool" | "queue" | "clock" | "notifications" | "log">,
-): MissWatch {
+export function createMissWatch(context: Pick<Context, "pool" | "queue" | "clock">): MissWatch {
   let counts = new Map<string, number>();
 
   function add(presetId: string, misses: number): void {

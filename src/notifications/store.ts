@@ -1,13 +1,7 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
 import type { Scheduling } from "../prebuilds/snapshot.ts";
-import type {
-  NotificationChannel,
-  NotificationData,
-  NotificationEvent,
-  NotifiedPool,
-  OutgoingMessage,
-} from "./event.ts";
+import type { NotificationChannel, NotificationEvent, NotifiedPool, OutgoingMessage } from "./event.ts";
 
 const POOL_COLUMNS = `o.id as "organizationId", o.name as organization, t.id as "templateId", t.name as template,
   v.id as "templateVersionId", v.name as "templateVersion", p.id as "presetId", p.name as preset`;
@@ -55,103 +49,39 @@ export async function readMissedPools(db: Queryable, presetIds: readonly string[
 }
 
 /** Who is told of what happens to the pools of the organization `$1`. */
-const RECIPIENTS = `
+export const RECIPIENTS = `
   select u.id, u.username, u.email from users u
   where u.status = 'active' and not u.deleted and not u.is_system
     and ('template-admin' = any (u.rbac_roles) or exists (
       select from organization_members m
       where m.organization_id = $1 and m.user_id = u.id and 'organization-template-admin' = any (m.roles)))`;
 
-/** The names of those who are told of what happens to the pools of an organization. */
-export async function readRecipients(db: Queryable, organizationId: string): Promise<string[]> {
+/** The names of those who have a digest in their inboxes. */
+export async function readRecipients(db: Queryable, digestId: string): Promise<string[]> {
   const { rows } = await db.query<{ username: string }>(
-    `select username from (${RECIPIENTS}) r order by lower(username)`,
-    [organizationId],
+    `select u.username from notification_messages m join users u on u.id = m.user_id
+     where m.digest_id = $1 and m.channel = 'inbox' order by lower(u.username)`,
+    [digestId],
   );
   return rows.map(({ username }) => username);
 }
 
-/** Of many claims in one message, how many of the newest are kept. */
-const CLAIMS_KEPT = 20;
-
-/** What a message says once another event has become part of it. */
-const MERGED = `excluded.data
-  || case when excluded.data ? 'claims' then jsonb_build_object('claims', (
-      select jsonb_agg(newest.claim order by newest.place) from (
-        select claim, place
-        from jsonb_array_elements(m.data->'claims' || (excluded.data->'claims')) with ordinality c (claim, place)
-        order by place desc limit ${CLAIMS_KEPT}) newest)) else '{}' end
-  || case when excluded.data ? 'misses' then jsonb_build_object('misses',
-      (m.data->>'misses')::bigint + (excluded.data->>'misses')::bigint) else '{}' end`;
-
-/** A message that an event was written into. */
-export type WrittenMessage = {
-  readonly id: string;
-  readonly channel: NotificationChannel;
-  /** It was not there before. */
-  readonly isNew: boolean;
-};
-
 /**
- * Writes an event into the messages to all that are to be told of it: into those that wait, else into new ones.
- * @param event.about what the event is about; events with the same are put together
- * @param event.sendAfter until when others are added; null when nothing is
+ * Closes the digest of a message, so that nothing is added to it any more, and reads what it says.
+ * @returns undefined when the message is gone, or has been delivered or given up
  */
-export async function writeMessages(
-  client: pg.PoolClient,
-  event: {
-    readonly event: NotificationEvent;
-    readonly about: string;
-    readonly data: NotificationData;
-    readonly channels: readonly NotificationChannel[];
-    readonly now: Date;
-    readonly sendAfter: Date | null;
-  },
-): Promise<WrittenMessage[]> {
-  // Always in the same order, so that of two that write at once one simply waits for the other.
-  const { rows } = await client.query<WrittenMessage>(
-    `insert into notification_messages as m
-       (created_at, updated_at, event, about, data, channel, user_id, status, send_after)
-     select $2, $2, $3, $4, $5, told.channel, told.user_id, $6, $7
-     from (
-       select c.channel, r.id as user_id
-       from (${RECIPIENTS}) r cross join unnest($8::text[]) c (channel)
-       where c.channel = 'inbox' or (c.channel = 'email' and r.email <> '')
-       union all
-       select 'webhook', null where 'webhook' = any ($8)
-     ) told
-     order by told.channel, told.user_id
-     on conflict (event, about, channel, coalesce(user_id, '00000000-0000-0000-0000-000000000000'::uuid))
-       where status = 'waiting'
-     do update set occurrences = m.occurrences + 1, updated_at = excluded.updated_at, read_at = null, data = ${MERGED}
-     returning m.id, m.channel, m.occurrences = 1 as "isNew"`,
-    [
-      event.data.pool.organizationId,
-      event.now,
-      event.event,
-      event.about,
-      JSON.stringify(event.data),
-      event.sendAfter === null ? "sending" : "waiting",
-      event.sendAfter ?? event.now,
-      event.channels,
-    ],
+export async function closeMessage(client: pg.PoolClient, id: string): Promise<OutgoingMessage | undefined> {
+  await client.query(
+    `update notification_digests set status = 'closed'
+     where id = (select digest_id from notification_messages where id = $1 and status = 'waiting') and status = 'waiting'`,
+    [id],
   );
-  return rows;
-}
-
-/**
- * Closes a message, so that nothing is added to it any more, and reads what it says.
- * @returns undefined when it is gone, or has been delivered or given up
- */
-export async function closeMessage(db: Queryable, id: string): Promise<OutgoingMessage | undefined> {
-  const { rows } = await db.query<OutgoingMessage>(
-    `with closed as (
-       update notification_messages set status = 'sending' where id = $1 and status in ('waiting', 'sending')
-       returning id, event, channel, user_id, created_at, occurrences, data)
-     select m.id, m.event, m.channel, m.created_at as "createdAt", m.occurrences, m.data,
+  const { rows } = await client.query<OutgoingMessage>(
+    `select m.id, m.digest_id as "digestId", m.channel, d.event, d.created_at as "createdAt", d.occurrences, d.data,
        case when u.id is not null then json_build_object('username', u.username, 'email', u.email,
          'isActive', u.status = 'active' and not u.deleted) end as recipient
-     from closed m left join users u on u.id = m.user_id`,
+     from notification_messages m join notification_digests d on d.id = m.digest_id left join users u on u.id = m.user_id
+     where m.id = $1 and m.status = 'waiting'`,
     [id],
   );
   return rows[0];
@@ -160,19 +90,14 @@ export async function closeMessage(db: Queryable, id: string): Promise<OutgoingM
 /** Notes that a message has been delivered. */
 export async function markSent(db: Queryable, id: string, now: Date): Promise<void> {
   await db.query(
-    `update notification_messages set status = 'sent', sent_at = $2, updated_at = $2, error = ''
-     where id = $1 and status = 'sending'`,
+    "update notification_messages set status = 'sent', sent_at = $2, error = '' where id = $1 and status = 'waiting'",
     [id, now],
   );
 }
 
 /** Notes why an attempt to deliver a message has failed. */
-export async function markTried(db: Queryable, id: string, error: string, now: Date): Promise<void> {
-  await db.query("update notification_messages set error = $2, updated_at = $3 where id = $1 and status = 'sending'", [
-    id,
-    error,
-    now,
-  ]);
+export async function markTried(db: Queryable, id: string, error: string): Promise<void> {
+  await db.query("update notification_messages set error = $2 where id = $1 and status = 'waiting'", [id, error]);
 }
 
 /** A message that nobody will deliver any more. */
@@ -185,23 +110,27 @@ export type GivenUp = {
 };
 
 /** Gives a message up. @param error why; null: for what the last attempt failed of */
-export async function markFailed(
-  db: Queryable,
-  id: string,
-  error: string | null,
-  now: Date,
-): Promise<GivenUp | undefined> {
+export async function markFailed(db: Queryable, id: string, error: string | null): Promise<GivenUp | undefined> {
   const { rows } = await db.query<GivenUp>(
-    `update notification_messages m set status = 'failed', error = coalesce($2, m.error), updated_at = $3
-     where m.id = $1 and m.status in ('waiting', 'sending')
-     returning m.event, m.channel, m.error, (select u.username from users u where u.id = m.user_id) as recipient`,
-    [id, error, now],
+    `update notification_messages m set status = 'failed', error = coalesce($2, m.error)
+     from notification_digests d
+     where m.id = $1 and m.status = 'waiting' and d.id = m.digest_id
+     returning d.event, m.channel, m.error, (select u.username from users u where u.id = m.user_id) as recipient`,
+    [id, error],
   );
   return rows[0];
 }
 
-/** Forgets the messages from before a time, read or not; returns how many. */
+/** Forgets the messages from before a time, read or not; returns how many digests. */
 export async function forgetMessages(db: Queryable, before: Date): Promise<number> {
-  const { rowCount } = await db.query("delete from notification_messages where created_at < $1", [before]);
+  // First the messages, in the order in which they are marked as read; then nothing is left to go with the digests.
+  await db.query(
+    `with locked as materialized (
+       select id from notification_messages where created_at < $1 order by id for update
+     )
+     delete from notification_messages m using locked l where m.id = l.id`,
+    [before],
+  );
+  const { rowCount } = await db.query("delete from notification_digests where created_at < $1", [before]);
   return rowCount ?? 0;
 }

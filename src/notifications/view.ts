@@ -28,7 +28,11 @@ export const inboxMessageSchema = z.object({
   template_id: z.guid().describe("the id of this kind of message"),
   title: z.string(),
   content: z.string(),
-  occurrences: z.number().describe("how many equal events it stands for"),
+  occurrences: z
+    .number()
+    .describe(
+      "how many equal events it stands for: claims, times that a pool stopped, requests that found a pool empty",
+    ),
   targets: z
     .array(z.guid())
     .describe("what it is about: workspaces and their owners, template, version, preset, organization"),

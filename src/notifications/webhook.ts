@@ -19,8 +19,8 @@ export type PostWebhook = (
 const MAX_REDIRECTS = 3;
 /** The redirects that repeat a request as it was; others would make another one of it. */
 const REPEATING: readonly number[] = [307, 308];
-/** Of an answer no more is waited for. */
-const ANSWER_BYTES = 4_096;
+/** Of an answer no more is waited for, and not for longer. */
+const ANSWER = { bytes: 4_096, ms: 500 } as const;
 
 /** Signs a body as it is sent at a time, in seconds since 1970. */
 export function signatureOf(secret: string, timestamp: number, body: string): string {
@@ -102,13 +102,15 @@ async function post({ protocol, hostname, port, pathname, search }: URL, given: 
   return promise;
 }
 
-/** The status says it all; the body is let through as far as it is short, so that the other side need not see a break. */
+/** The status says it all; a short body is let through, so that the other side need not see a break. */
 function discard(response: IncomingMessage): void {
   let bytes = 0;
+  const timer = setTimeout(() => response.destroy(), ANSWER.ms);
+  response.on("close", () => clearTimeout(timer));
   response.on("error", () => {});
   response.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > ANSWER_BYTES) response.destroy();
+    if (bytes > ANSWER.bytes) response.destroy();
   });
 }
 

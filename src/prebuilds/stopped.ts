@@ -17,8 +17,7 @@ export async function tellStopped(
   client: pg.PoolClient,
   { event, presetIds, reason }: Stopped,
 ): Promise<void> {
-  // In an order, so that two replicas that tell of the same pools do not wait for one another.
-  for (const presetId of presetIds.toSorted()) {
+  for (const presetId of presetIds) {
     const err = await withSavepoint(client, async () => {
       const pool = await readNotifiedPool(client, presetId);
       if (pool) await notify(context, client, { event, pool, reason });

@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { PassThrough, type Readable, type Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -43,16 +43,19 @@ export type GuardedProcess = {
 };
 
 const SHELL = "/bin/sh";
+/** A supervisor that ends all processes of a service at once must not end those that the command depends on first. */
+const UNMOVED = "trap '' TERM INT HUP";
 /** Learns the group's id, then waits for the end of its input: the kernel closes the pipe when its parent dies. */
-const WATCHER = 'read -r group || exit 0; read -r _; kill "-$0" "-$group"; [ -z "$1" ] || rm -rf -- "$1"';
+const WATCHER = `${UNMOVED}; read -r group || exit 0; read -r _; kill "-$0" "-$group"; [ -z "$1" ] || rm -rf -- "$1"`;
 /** The same for a command that may end its work: whole seconds, because not every sleep knows others. */
-const PATIENT_WATCHER = `read -r group || exit 0; read -r _
+const PATIENT_WATCHER = `${UNMOVED}; read -r group || exit 0; read -r _
 patience() { left=$1; while [ "$left" -gt 0 ] && kill -0 "$group"; do sleep 1; left=$((left - 1)); done; }
 patience "$2"; kill -INT "$group"; patience "$3"; kill -KILL "-$group"; [ -z "$1" ] || rm -rf -- "$1"`;
 /** Passes output on for as long as this process lives, then lets it go nowhere: a broken pipe kills many a program. */
-const DRAIN = "cat; exec cat >/dev/null";
+const DRAIN = `${UNMOVED}; cat; exec cat >/dev/null`;
 /** Holds the command back until the watcher knows its group, so that no moment is unguarded; keeps its own pid. */
 const GATE = 'read -r _ <&3 || exit 125; exec 3<&-; exec "$@"';
+const NO_MORE = "no more processes or files can be opened";
 /** How long output may stay open after the command's end before whoever still holds it is ignored. */
 const DRAIN_MS = 2_000;
 
@@ -72,23 +75,34 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
     stdio: ["pipe", "ignore", "ignore"],
   });
   ignoreErrors(watcher, watcher.stdin);
-  if (watcher.pid === undefined) throw new Error(`cannot start ${command}: no more processes or files can be opened`);
   const drains = typeof options.onOrphaned === "string" ? undefined : ([startDrain(), startDrain()] as const);
+  const helpers = [watcher, ...(drains ?? [])];
+  const endHelpers = () => {
+    for (const helper of helpers) helper.kill("SIGKILL");
+  };
   const output = options.outputTo ?? "pipe";
-  const child = spawn(SHELL, ["-c", GATE, "guard", command, ...args], {
-    detached: true,
-    stdio: ["pipe", drains?.[0].stdin ?? output, drains?.[1].stdin ?? output, "pipe"],
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.env === undefined ? {} : { env: { ...options.env } }),
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-    ...(options.gid === undefined ? {} : { gid: options.gid }),
-  });
+  let child: ChildProcess;
+  try {
+    if (helpers.some(({ pid }) => pid === undefined)) throw new Error(`cannot start ${command}: ${NO_MORE}`);
+    child = spawn(SHELL, ["-c", GATE, "guard", command, ...args], {
+      detached: true,
+      stdio: ["pipe", drains?.[0].stdin ?? output, drains?.[1].stdin ?? output, "pipe"],
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.env === undefined ? {} : { env: { ...options.env } }),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+  } catch (error) {
+    endHelpers();
+    throw error;
+  }
   // Not ended, which would end the command's side of it, too.
   for (const drain of drains ?? []) drain.stdin.destroy();
   const gate = child.stdio?.[3] as Writable | undefined;
   if (!child.stdin || !gate) {
-    watcher.kill("SIGKILL");
-    throw new Error(`cannot start ${command}: no more processes or files can be opened`);
+    ignoreErrors(child);
+    endHelpers();
+    throw new Error(`cannot start ${command}: ${NO_MORE}`);
   }
   ignoreErrors(child, child.stdin, gate);
   if (child.pid !== undefined) {
@@ -118,8 +132,7 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
     },
     (cause: unknown): never => {
       ended = true;
-      watcher.kill("SIGKILL");
-      for (const drain of drains ?? []) drain.kill("SIGKILL");
+      endHelpers();
       throw new Error(`cannot start ${command} in ${options.cwd ?? process.cwd()}`, { cause });
     },
   );

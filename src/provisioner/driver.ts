@@ -50,7 +50,7 @@ export type BuildContext = DriverContext & {
   keepState(state: Buffer): Promise<boolean>;
   /**
    * Asks whether the owner may have what costs this much a day; a build that says nothing changes no cost. To be asked
-   * before anything is made.
+   * before anything is made. What is lower counts when the build has succeeded; what is deleted costs nothing by itself.
    * @returns why not, in a sentence; undefined when it is permitted
    */
   commitCost(dailyCost: number): Promise<string | undefined>;

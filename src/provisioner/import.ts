@@ -5,22 +5,19 @@ import { lockApply } from "../apply/store.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf, ProblemError } from "../errors.ts";
-import type { Logger } from "../log.ts";
 import { findTemplate, findTemplateByName } from "../templates/store.ts";
+import { concludeUnstarted, persist } from "./attempt.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
-import type { Driver, ImportResult } from "./driver.ts";
+import type { ImportResult } from "./driver.ts";
 import { conflictText, type Declared, importDocument, keepingSettings, refusalOf } from "./import-document.ts";
-import { type ImportJob, readDeclared, saveImportedVersion } from "./import-store.ts";
+import { type ImportJob, readDeclared, readImport, saveImportedVersion } from "./import-store.ts";
+import { passOn } from "./pass-on.ts";
 import { WORK, type WorkItem } from "./queue.ts";
-import type { AbortReason, RunnerOptions } from "./runner.ts";
-import { appendLogs, endJob, releaseJob } from "./store.ts";
+import type { AbortReason, BuildRunner, RunnerOptions } from "./runner.ts";
+import { appendLogs, beginJob, endJob, releaseJob } from "./store.ts";
 
-type ImporterOptions = Pick<RunnerOptions, "sourceOf"> & {
-  readonly workerId: string;
-  driverOf(job: Pick<ImportJob, "provisioner">): Driver;
-  /** Tries a write until it succeeds, or has failed often enough. */
-  persist<T>(write: () => Promise<T>, log: Logger): Promise<T>;
-};
+type ImporterOptions = Pick<RunnerOptions, "drivers" | "sourceOf"> &
+  Pick<BuildRunner, "driverOf"> & { readonly workerId: string };
 
 /** What a source has been found to declare; null when it leaves that to the version before. */
 type Read = Declared | null;
@@ -44,8 +41,13 @@ export function createImporter(context: Context, options: ImporterOptions) {
   const { pool, queue, wake, clock } = context;
   const { workerId } = options;
 
-  async function run(item: WorkItem, job: ImportJob, signal: AbortSignal): Promise<void> {
-    const { jobId } = job;
+  /** Runs one queued import to its end, whatever that is; throws only when the database fails. */
+  async function run(item: WorkItem, signal: AbortSignal): Promise<void> {
+    const jobId = item.subjectId;
+    if (await passOn(context, WORK.import, item, Object.keys(options.drivers))) return;
+    const begun = await beginJob(pool, jobId, workerId, clock.now());
+    const job = await readImport(pool, jobId);
+    if (!begun || !job) return concludeUnstarted(context, WORK.import, item, job);
     const what = `${job.organizationName}/${job.templateName}`;
     const log = context.log.child({ job: jobId, template: what });
     log.info({ attempt: item.retryCount + 1 }, `import started: ${what}`);
@@ -59,7 +61,7 @@ export function createImporter(context: Context, options: ImporterOptions) {
     if (reason === "lost") return log.warn("another worker has taken this import over; leaving it to it");
     if (reason === "shutdown" && typeof read === "string") {
       await releaseJob(pool, jobId, workerId, clock.now());
-      await queue.handBack(WORK.build, item, "the worker was stopped");
+      await queue.handBack(WORK.import, item, "the worker was stopped");
       wake.jobs();
       return log.info(`import handed back: ${what}`);
     }
@@ -69,9 +71,8 @@ export function createImporter(context: Context, options: ImporterOptions) {
         ? { kind: "canceled" }
         : typeof read === "string"
           ? { kind: "refused", why: read }
-          : await options.persist(() => publish(item, job, read), log);
-    const isOurs =
-      end.kind === "done" || (end.kind !== "lost" && (await options.persist(() => fail(item, job, end), log)));
+          : await persist(() => publish(item, job, read), log);
+    const isOurs = end.kind === "done" || (end.kind !== "lost" && (await persist(() => fail(item, job, end), log)));
     wake.jobs();
     if (!isOurs) log.warn("another worker has taken this import over; its outcome counts");
     else if (end.kind === "refused") log.warn({ error: end.why }, `import failed: ${what}`);
@@ -125,7 +126,7 @@ export function createImporter(context: Context, options: ImporterOptions) {
         const end = { jobId: job.jobId, workerId, succeeded: true, error: null, now };
         if (!(await endJob(client, end))) throw new Lost();
         await saveImportedVersion(client, job.jobId, versionOf(result.objects));
-        await queue.done(client, WORK.build, item);
+        await queue.done(client, WORK.import, item);
         return result;
       });
       announceApplied(context, applied);
@@ -147,7 +148,7 @@ export function createImporter(context: Context, options: ImporterOptions) {
       if (error !== null) {
         await appendLogs(client, jobId, [{ level: "error", stage: "result", output: error, at: now }]);
       }
-      await queue.done(client, WORK.build, item);
+      await queue.done(client, WORK.import, item);
       return true;
     });
   }

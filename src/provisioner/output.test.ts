@@ -26,6 +26,12 @@ describe("lines of a process's output", () => {
     ["have characters whose bytes come in two chunks", [Buffer.from([0xc3]), Buffer.from([0xbc, 0x0a])], ["ü"]],
     ["have a replacement for a character that never ends", [Buffer.from([0x61, 0xc3])], ["a\uFFFD"]],
     ["have replacements for what is no text", [Buffer.from([0x61, 0xff, 0x00, 0x62, 0x0a])], ["a\uFFFD\uFFFDb"]],
+    ["have no colours and links", ["\x1b[1;31mError:\x1b[0m \x1b]8;;http://a\x07x\x1b]8;;\x07\n"], ["Error: x"]],
+    [
+      "have replacements for other control characters but tabs",
+      ["a\tb\x1b\x07\x7f\x85c\n"],
+      ["a\tb\uFFFD\uFFFD\uFFFD\uFFFDc"],
+    ],
   ];
   for (const [what, chunks, lines] of table) {
     test(what, () => assert.deepEqual(split(...chunks), lines));

@@ -6,13 +6,22 @@ export const MAX_LINE = 8 * 1024;
 /** What stands at the end of a line that was longer. */
 export const CUT_MARK = " … [line cut]";
 
+const [ESC, BEL] = ["\u001b", "\u0007"];
+/** What terminals take for commands: a colour, a link or a title, and shorter ones. */
+const SEQUENCE = new RegExp(
+  `${ESC}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${ESC}${BEL}]*(?:${BEL}|${ESC}\\\\)|[ -/]*[0-Z\\\\^-~])`,
+  "g",
+);
+const CONTROL = /[^\P{Cc}\t]/gu;
+
 /** Takes the bytes that a process prints. */
 export type OutputSink = { write(chunk: Uint8Array): void; end(): void };
 
 /**
- * Makes lines of text from whatever a process prints, in bounded memory: long lines are cut, what is not UTF-8 becomes
- * replacement characters (NUL too, which PostgreSQL cannot store), and of a line that is redrawn with carriage
- * returns, as progress bars are, the last state is kept.
+ * Makes lines of text from whatever a process prints, in bounded memory: long lines are cut, colours and the like are
+ * left out, what is not UTF-8 becomes replacement characters (control characters other than tabs, too: a terminal would
+ * obey them, and PostgreSQL cannot store all of them), and of a line that is redrawn with carriage returns, as progress
+ * bars are, the last state is kept.
  */
 export function createLineSplitter(onLine: (line: string) => void): OutputSink {
   const decoder = new TextDecoder("utf-8");
@@ -22,7 +31,8 @@ export function createLineSplitter(onLine: (line: string) => void): OutputSink {
   let redraw = false;
 
   const emit = () => {
-    onLine(line.replaceAll("\0", "\uFFFD").toWellFormed() + (cut ? CUT_MARK : ""));
+    const plain = line.replaceAll(SEQUENCE, "").replaceAll(CONTROL, "\uFFFD");
+    onLine(plain.toWellFormed() + (cut ? CUT_MARK : ""));
     line = "";
     cut = false;
     redraw = false;

@@ -1,20 +1,25 @@
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { readLiveProvisioners } from "./daemon-store.ts";
-import { WORK, type WorkItem } from "./queue.ts";
-import { priorityOfBuild } from "./reaper.ts";
+import type { WorkItem, WorkKind } from "./queue.ts";
+import { priorityOfJob } from "./reaper.ts";
 import { lockUnfinishedJobs } from "./reaper-store.ts";
 import { readProvisioner } from "./store.ts";
 
-/** How long this worker leaves a build to the others before it may take it again. */
+/** How long this worker leaves a job to the others before it may take it again. */
 const LEFT_TO_OTHERS_MS = 2_000;
 
 /**
- * Leaves a build that this worker has no driver for to another one that has, as a new item: handing it back would use up
- * its attempts while the others are busy. When nobody else has a driver either, the build is this worker's to fail.
- * @returns whether the build has been left to others
+ * Leaves a job that this worker has no driver for to another one that has, as a new item: handing it back would use up
+ * its attempts while the others are busy. When nobody else has a driver either, the job is this worker's to fail.
+ * @returns whether the job has been left to others
  */
-export async function passOn(context: Context, item: WorkItem, provisioners: readonly string[]): Promise<boolean> {
+export async function passOn(
+  context: Context,
+  kind: WorkKind,
+  item: WorkItem,
+  provisioners: readonly string[],
+): Promise<boolean> {
   const { pool, queue, clock } = context;
   const provisioner = await readProvisioner(pool, item.subjectId);
   if (provisioner === undefined || provisioners.includes(provisioner)) return false;
@@ -22,12 +27,12 @@ export async function passOn(context: Context, item: WorkItem, provisioners: rea
   const left = await withTransaction(pool, BEGIN.readWrite, async (client) => {
     const [job] = await lockUnfinishedJobs(client, [item.subjectId]);
     if (!job) return false;
-    await queue.done(client, WORK.build, item);
+    await queue.done(client, kind, item);
     const from = new Date(clock.now().getTime() + LEFT_TO_OTHERS_MS);
-    await queue.add(client, WORK.build, [job.id], priorityOfBuild(job), from);
+    await queue.add(client, kind, [job.id], priorityOfJob(job), from);
     return true;
   });
   // Somebody is just canceling it, for example.
-  if (!left) await queue.handBack(WORK.build, item, "the job was locked");
+  if (!left) await queue.handBack(kind, item, "the job was locked");
   return true;
 }

@@ -14,36 +14,57 @@ export const readinessPriority = (ownerId: string): number =>
 
 /** The kinds of work that are queued; the item's id is what the work is about. */
 export const WORK = {
-  /** A provisioner job. */
+  /** A provisioner job of a build. */
   build: "prebuildd.build",
-  /** A provisioner job that killed every worker that took it. */
+  /** A build that killed every worker that took it. */
   deadBuild: "prebuildd.build.dead",
+  /** A provisioner job that reads a pushed source; workers of releases that know no imports never take it. */
+  import: "prebuildd.import",
+  /** An import that killed every worker that took it. */
+  deadImport: "prebuildd.import.dead",
   /** An agent whose readiness is asked for until it is there. */
   readiness: "prebuildd.readiness",
   /** An agent whose readiness killed every worker that asked for it. */
   deadReadiness: "prebuildd.readiness.dead",
-  /** A message that is to be delivered. */
-  notification: "prebuildd.notification",
-  /** A message that could not be delivered. */
-  deadNotification: "prebuildd.notification.dead",
+  /** Something that has happened, of which people are to be told. */
+  notice: "prebuildd.notice",
+  /** Something that nobody could be told of. */
+  deadNotice: "prebuildd.notice.dead",
+  /** A message for the webhook. */
+  webhook: "prebuildd.webhook",
+  /** A message that the webhook did not take. */
+  deadWebhook: "prebuildd.webhook.dead",
+  /** A message that is to be mailed. */
+  email: "prebuildd.email",
+  /** A message that could not be mailed. */
+  deadEmail: "prebuildd.email.dead",
 } as const;
 export type WorkKind = (typeof WORK)[keyof typeof WORK];
 
 /** All kinds, each dead letter before what goes there. */
 const KINDS = [
   WORK.deadBuild,
+  WORK.deadImport,
   WORK.deadReadiness,
-  WORK.deadNotification,
+  WORK.deadNotice,
+  WORK.deadWebhook,
+  WORK.deadEmail,
   WORK.build,
+  WORK.import,
   WORK.readiness,
-  WORK.notification,
+  WORK.notice,
+  WORK.webhook,
+  WORK.email,
 ] as const;
 
 /** Where work goes that killed every worker that took it. */
 const DEAD_LETTER: Readonly<Partial<Record<WorkKind, WorkKind>>> = {
   [WORK.build]: WORK.deadBuild,
+  [WORK.import]: WORK.deadImport,
   [WORK.readiness]: WORK.deadReadiness,
-  [WORK.notification]: WORK.deadNotification,
+  [WORK.notice]: WORK.deadNotice,
+  [WORK.webhook]: WORK.deadWebhook,
+  [WORK.email]: WORK.deadEmail,
 };
 
 /**

@@ -1,14 +1,18 @@
 import type pg from "pg";
 import type { Queryable } from "../db/connection.ts";
+import type { JobType } from "../db/schema/provisioner.ts";
 import type { BuildReason, Transition } from "../vocabulary.ts";
 
-/** The jobs that were already there and unfinished before a time, and that nobody has touched since; the oldest first. */
-export async function readUnfinishedJobs(client: Queryable, before: Date): Promise<string[]> {
+/**
+ * The jobs of a type that were already there and unfinished before a time, and that nobody has touched since; the oldest
+ * first.
+ */
+export async function readUnfinishedJobs(client: Queryable, type: JobType, before: Date): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
     `select id from provisioner_jobs
-     where completed_at is null and created_at < $1 and updated_at < $1
+     where completed_at is null and type = $1 and created_at < $2 and updated_at < $2
      order by created_at, id`,
-    [before],
+    [type, before],
   );
   return rows.map((row) => row.id);
 }

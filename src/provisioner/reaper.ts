@@ -33,19 +33,25 @@ type Lost<Locked> = {
  *
  * @param options.olderThanMs what was made or changed less than this many milliseconds ago is left alone
  * @param options.signal aborted when this replica no longer leads; the rest is left to the next leader
- * @returns how many builds and how many agents were put back
+ * @returns how many builds, imports and agents were put back
  */
 export async function reapLostWork(
   context: Context,
   options: { readonly olderThanMs: number; readonly signal?: AbortSignal | undefined },
-): Promise<{ builds: number; readiness: number }> {
+): Promise<{ builds: number; imports: number; readiness: number }> {
   const { pool, clock, wake, log } = context;
   const before = new Date(clock.now().getTime() - options.olderThanMs);
   const builds = await putBack(context, options.signal, {
     kind: WORK.build,
-    subjectIds: await readUnfinishedJobs(pool, before),
+    subjectIds: await readUnfinishedJobs(pool, "workspace_build", before),
     lock: lockUnfinishedJobs,
-    priorityOf: priorityOfBuild,
+    priorityOf: priorityOfJob,
+  });
+  const imports = await putBack(context, options.signal, {
+    kind: WORK.import,
+    subjectIds: await readUnfinishedJobs(pool, "template_version_import", before),
+    lock: lockUnfinishedJobs,
+    priorityOf: priorityOfJob,
   });
   const readiness = await putBack(context, options.signal, {
     kind: WORK.readiness,
@@ -53,11 +59,11 @@ export async function reapLostWork(
     lock: lockWaitingAgents,
     priorityOf: ({ ownerId }: WaitingAgent) => readinessPriority(ownerId),
   });
-  if (builds + readiness > 0) {
-    log.warn({ builds, readiness }, "work was missing from the queue and has been put back");
+  if (builds + imports + readiness > 0) {
+    log.warn({ builds, imports, readiness }, "work was missing from the queue and has been put back");
     wake.jobs();
   }
-  return { builds, readiness };
+  return { builds, imports, readiness };
 }
 
 async function putBack<Locked extends { readonly id: string }>(
@@ -84,8 +90,8 @@ async function putBack<Locked extends { readonly id: string }>(
   return done;
 }
 
-/** How urgent a build is. */
-export function priorityOfBuild({ initiatorId, transition, reason }: UnfinishedJob): number {
+/** How urgent a build or an import is. */
+export function priorityOfJob({ initiatorId, transition, reason }: UnfinishedJob): number {
   const isAskedFor = reason === "initiator" || reason === null;
   if (initiatorId !== PREBUILDS_SYSTEM_USER_ID) return isAskedFor ? PRIORITY.person : PRIORITY.lifecycle;
   return transition === "delete" ? PRIORITY.prebuildDelete : PRIORITY.prebuildCreate;

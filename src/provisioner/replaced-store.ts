@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { NotifiedPool, Replaced } from "../notifications/event.ts";
+import { storableJson } from "../storable.ts";
 import type { Replacements } from "./driver.ts";
 
 type Row = Omit<Replaced, "at" | "replacements"> & NotifiedPool;
@@ -27,7 +28,7 @@ export async function storeReplacements(
        u.username as claimant, o.id as "organizationId", o.name as organization, t.id as "templateId",
        t.name as template, v.id as "templateVersionId", v.name as "templateVersion", p.id as "presetId",
        p.name as preset`,
-    [buildId, JSON.stringify(replacements)],
+    [buildId, storableJson(replacements)],
   );
   const row = rows[0];
   if (!row) return undefined;

@@ -1,15 +1,13 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf } from "../errors.ts";
 import { settleLifecycle } from "../lifecycle/reconcile.ts";
-import type { Logger } from "../log.ts";
 import { commitCost } from "../quota/commit.ts";
+import { settleCost } from "../quota/store.ts";
+import { concludeUnstarted, persist } from "./attempt.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
 import type { BuildRequest, BuildResult, Driver } from "./driver.ts";
-import { createImporter } from "./import.ts";
-import { readImport } from "./import-store.ts";
 import { passOn } from "./pass-on.ts";
 import { readinessPriority, WORK, type WorkItem } from "./queue.ts";
 import { trackReplacements } from "./replaced.ts";
@@ -29,9 +27,6 @@ import {
 /** Why running work is aborted; decides what becomes of it. */
 export type AbortReason = "canceled" | "lost" | "shutdown";
 
-/** Half a second, one, two, four, eight and sixteen: a database that restarts is back by then. */
-const WRITE_ATTEMPTS = 7;
-
 /** What to do so that there is a driver. */
 const REMEDY: Readonly<Record<JobDetails["provisioner"], string>> = {
   command: "start a daemon that runs builds",
@@ -47,12 +42,15 @@ export type RunnerOptions = {
 };
 
 export type BuildRunner = {
-  /** Runs one queued job to its end, whatever that is; throws only when the database fails. */
+  /** Runs one queued build to its end, whatever that is; throws only when the database fails. */
   run(item: WorkItem, signal: AbortSignal): Promise<void>;
   /** What a driver is told about a job. */
   requestOf(job: JobDetails): Promise<BuildRequest>;
   driverOf(job: Pick<JobDetails, "provisioner">): Driver;
 };
+
+/** How a build ended, and what it was permitted to cost a day; undefined when it did not ask. */
+type Executed = { readonly result: BuildResult; readonly dailyCost: number | undefined };
 
 /** Executes builds: marks the job, lets the driver work, and writes down in one transaction what came of it. */
 export function createBuildRunner(
@@ -60,18 +58,16 @@ export function createBuildRunner(
   options: RunnerOptions & { readonly workerId: string },
 ): BuildRunner {
   const { pool, queue, wake, clock } = context;
-  const { workerId, sourceOf } = options;
-  const importer = createImporter(context, { workerId, sourceOf, driverOf, persist });
+  const { workerId } = options;
 
   async function run(item: WorkItem, signal: AbortSignal): Promise<void> {
     const jobId = item.subjectId;
-    if (await passOn(context, item, Object.keys(options.drivers))) return;
+    if (await passOn(context, WORK.build, item, Object.keys(options.drivers))) return;
     const begun = await beginJob(pool, jobId, workerId, clock.now());
     const job = await readJob(pool, jobId);
-    const pushed = job ? undefined : await readImport(pool, jobId);
-    if (begun && pushed) return importer.run(item, pushed, signal);
     if (!begun || !job) {
-      await concludeUnstarted(item, job ?? pushed);
+      await concludeUnstarted(context, WORK.build, item, job);
+      wake.pools();
       return;
     }
     wake.pools();
@@ -88,7 +84,7 @@ export function createBuildRunner(
       store: (batch) => appendLogs(pool, jobId, batch),
       onError: (err) => log.warn({ err }, "lines of a build log were lost"),
     });
-    const result = await execute(job, signal, lines);
+    const { result, dailyCost } = await execute(job, signal, lines);
     const reason = signal.aborted ? (signal.reason as AbortReason) : undefined;
     if (!result.ok && reason === "lost") {
       log.warn("another worker has taken this build over; leaving it to it");
@@ -103,7 +99,7 @@ export function createBuildRunner(
     }
     if (!result.ok) lines.add({ level: "error", stage: "result", output: result.error });
     await lines.flush();
-    const kept = await persist(() => conclude(item, job, result, reason === "canceled"), log);
+    const kept = await persist(() => conclude(item, job, { result, dailyCost, canceled: reason === "canceled" }), log);
     wake.pools();
     wake.jobs();
     if (!kept) log.warn("another worker has taken this build over; its outcome counts");
@@ -111,34 +107,27 @@ export function createBuildRunner(
     else log.warn({ error: result.error }, `build ${reason === "canceled" ? "canceled" : "failed"}: ${what}`);
   }
 
-  async function execute(job: JobDetails, signal: AbortSignal, lines: BuildLog): Promise<BuildResult> {
+  async function execute(job: JobDetails, signal: AbortSignal, lines: BuildLog): Promise<Executed> {
     let { state: kept, buildId } = job.request;
+    let dailyCost: number | undefined;
     try {
       const request = await requestOf(job);
-      return await driverOf(job).build(request, {
+      const result = await driverOf(job).build(request, {
         signal,
         log: lines.add,
         async keepState(state) {
           kept = state;
           return keepState(pool, { jobId: job.jobId, workerId, buildId, state, now: clock.now() });
         },
-        commitCost: (dailyCost) => commitCost(pool, buildId, dailyCost),
+        async commitCost(cost) {
+          const refusal = await commitCost(pool, buildId, cost, { signal });
+          if (refusal === undefined) dailyCost = cost;
+          return refusal;
+        },
       });
+      return { result, dailyCost };
     } catch (error) {
-      return { ok: false, state: kept, error: messageOf(error) };
-    }
-  }
-
-  /** What a driver has done cannot be undone by running it again, so its outcome is worth several tries. */
-  async function persist<T>(write: () => Promise<T>, log: Logger): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await write();
-      } catch (err) {
-        if (attempt === WRITE_ATTEMPTS) throw err;
-        log.warn({ err, attempt }, "an outcome could not be stored; trying again");
-        await delay(2 ** attempt * 250);
-      }
+      return { result: { ok: false, state: kept, error: messageOf(error) }, dailyCost };
     }
   }
 
@@ -152,7 +141,11 @@ export function createBuildRunner(
   }
 
   /** Everything that follows from a build's end is true at once or not at all. */
-  async function conclude(item: WorkItem, job: JobDetails, result: BuildResult, canceled: boolean): Promise<boolean> {
+  async function conclude(
+    item: WorkItem,
+    job: JobDetails,
+    { result, dailyCost, canceled }: Executed & { readonly canceled: boolean },
+  ): Promise<boolean> {
     const { buildId, transition, stage, workspace } = job.request;
     const now = clock.now();
     return withTransaction(pool, BEGIN.readWrite, async (client) => {
@@ -161,6 +154,9 @@ export function createBuildRunner(
       await saveBuildOutcome(client, { buildId, state: result.state, now });
       if (result.ok && stage === "claim" && result.replacements) {
         await trackReplacements(context, client, { buildId, replacements: result.replacements });
+      }
+      if (result.ok && dailyCost !== undefined) {
+        await settleCost(client, { workspaceId: workspace.id, buildId, cost: dailyCost });
       }
       if (result.ok && transition === "delete") await markDeleted(client, workspace.id, now);
       if (result.ok && transition === "start") {
@@ -173,21 +169,10 @@ export function createBuildRunner(
     });
   }
 
-  /** A job that ended before anybody took it needs no build; one that was canceled while it waited ends here. */
-  async function concludeUnstarted(item: WorkItem, job: { readonly jobId: string } | undefined): Promise<void> {
-    await withTransaction(pool, BEGIN.readWrite, async (client) => {
-      if (job) {
-        await endJob(client, { jobId: job.jobId, workerId: null, succeeded: false, error: null, now: clock.now() });
-      }
-      await queue.done(client, WORK.build, item);
-    });
-    wake.pools();
-  }
-
   async function requestOf(job: JobDetails): Promise<BuildRequest> {
     return {
       ...job.request,
-      sourceDir: await sourceOf(job.fileId),
+      sourceDir: await options.sourceOf(job.fileId),
       workspaceDir: join(options.workspacesDir, job.request.workspace.id),
     };
   }

@@ -4,6 +4,7 @@ import type { Context } from "../context.ts";
 import { type Loop, startLoop } from "../loop.ts";
 import { forgetWorker, reportWorker } from "./daemon-store.ts";
 import { settleDeadWork } from "./dead-work.ts";
+import { createImporter } from "./import.ts";
 import { startSweeping } from "./leftovers.ts";
 import { WORK, type WorkItem, type WorkKind } from "./queue.ts";
 import { runReadiness } from "./readiness.ts";
@@ -35,6 +36,8 @@ const POLL_MS = 2_000;
 const HEARTBEAT_MS = 4_000;
 /** How often a worker says that it is there; must be well below the time after which it is taken for gone. */
 const REPORT_MS = 15_000;
+/** Imports that run at the same time, beside the builds: whoever pushes does not wait for a pool to fill. */
+const IMPORT_CONCURRENCY = 2;
 /** Agents asked for readiness at the same time; they cost little, so they do not take the place of builds. */
 const READINESS_CONCURRENCY = 16;
 /** How long a worker leaves what earlier attempts have left to the builds that go on from there. */
@@ -57,6 +60,13 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
   const log = context.log.child({ worker: workerId });
   const runner: BuildRunner = createBuildRunner({ ...context, log }, { ...options, workerId });
   const builds: Lane = { kind: WORK.build, limit: options.concurrency, run: runner.run, running: new Map() };
+  const importer = createImporter({ ...context, log }, { ...options, workerId, driverOf: runner.driverOf });
+  const imports: Lane = {
+    kind: WORK.import,
+    limit: options.concurrency > 0 ? IMPORT_CONCURRENCY : 0,
+    run: importer.run,
+    running: new Map(),
+  };
   const readiness: Lane = {
     kind: WORK.readiness,
     // A replica without builds runs nothing of a template, and asking for readiness does.
@@ -64,10 +74,22 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     run: (item, signal) => runReadiness(context, runner, item, signal),
     running: new Map(),
   };
-  const lanes = [builds, readiness];
+  /** Those whose work is a job. */
+  const jobs = [builds, imports];
+  const lanes = [...jobs, readiness];
   let draining = false;
 
   const looking: Loop = startLoop({ name: "looking for work", intervalMs: POLL_MS, log, work: fill });
+  // Not with every look for work, which is asked for with every build that ends.
+  const burying: Loop | undefined =
+    options.concurrency > 0
+      ? startLoop({
+          name: "giving up what no worker could end",
+          intervalMs: POLL_MS,
+          log,
+          work: () => settleDeadWork(context),
+        })
+      : undefined;
   const beating: Loop = startLoop({ name: "the workers' heartbeat", intervalMs: HEARTBEAT_MS, log, work: beat });
 
   const self = { id: workerId, hostname: hostname(), provisioners: Object.keys(options.drivers) };
@@ -95,7 +117,6 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
         if (items.length === 0) break;
       }
     }
-    if (options.concurrency > 0) await settleDeadWork(context);
   }
 
   function begin(lane: Lane, item: WorkItem): void {
@@ -133,12 +154,12 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       for (const { item } of [...lane.running.values()]) await context.queue.keep(lane.kind, item);
     }
     // Not the queue but the job says whose it is; and the notification of a cancellation may have been lost.
-    const jobIds = [...builds.running.keys()];
+    const jobIds = jobs.flatMap((lane) => [...lane.running.keys()]);
     for (const { jobId, reason } of await readInterruptions(context.pool, jobIds, workerId)) interrupt(jobId, reason);
   }
 
   function interrupt(jobId: string, reason: AbortReason): void {
-    builds.running.get(jobId)?.abort.abort(reason);
+    for (const lane of jobs) lane.running.get(jobId)?.abort.abort(reason);
   }
 
   return {
@@ -158,8 +179,9 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
         });
       }
       await looking[Symbol.asyncDispose]();
+      await burying?.[Symbol.asyncDispose]();
       const all = lanes.flatMap((lane) => [...lane.running.values()]);
-      // Readiness is cheap to begin again elsewhere, so only builds are worth waiting for.
+      // Readiness is cheap to begin again elsewhere, so only jobs are worth waiting for.
       for (const { abort } of readiness.running.values()) abort.abort("shutdown" satisfies AbortReason);
       const patience = setTimeout(() => {
         for (const { abort } of all) abort.abort("shutdown" satisfies AbortReason);

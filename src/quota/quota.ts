@@ -32,3 +32,11 @@ export function refusal(
     `allowance of a group of ${organization}`
   );
 }
+
+/** Why it could not be told whether a build may have what it costs, and what can be done about it. */
+export function heldUp({ owner, organization }: { readonly owner: string; readonly organization: string }): string {
+  return (
+    `a transaction that is still open, such as a claim in SQL, kept the quota of ${owner} in the organization ` +
+    `${organization} locked for too long: end it (pg_stat_activity shows it as "idle in transaction"), then build again`
+  );
+}

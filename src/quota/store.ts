@@ -29,9 +29,15 @@ export async function findCharged(db: Queryable, buildId: string): Promise<Charg
   return rows[0];
 }
 
-/** The same, and keeps the workspace from getting another owner until the transaction ends. */
+/** The job of the workspace's newest build has not ended. */
+const UNDER_WAY = "w.latest_job_status in ('pending', 'running', 'canceling')";
+
+/**
+ * The same of a build that has not ended, and keeps it from ending, and the workspace from getting another owner, until
+ * the transaction ends.
+ */
 export async function lockCharged(client: pg.PoolClient, buildId: string): Promise<Charged | undefined> {
-  const { rows } = await client.query<Charged>(`${CHARGED} for no key update of w`, [buildId]);
+  const { rows } = await client.query<Charged>(`${CHARGED} and ${UNDER_WAY} for no key update of w`, [buildId]);
   return rows[0];
 }
 
@@ -65,14 +71,40 @@ export async function readQuota(db: Queryable, { ownerId, organizationId }: Quot
   return rows[0] ?? { budget: 0, consumed: 0 };
 }
 
-/** Writes down what a build, and with it its workspace, costs a day. */
-export async function writeCost(
+/** Writes down what a build costs a day that makes its workspace dearer, which from now on costs that much, too. */
+export async function raiseCost(
   client: pg.PoolClient,
   charged: { readonly buildId: string; readonly workspaceId: string; readonly cost: number },
 ): Promise<void> {
   await client.query(
     `with build as (update workspace_builds set daily_cost = $3 where id = $1)
-     update workspaces set daily_cost = $3 where id = $2`,
+     update workspaces set daily_cost = greatest(daily_cost, $3) where id = $2`,
     [charged.buildId, charged.workspaceId, charged.cost],
+  );
+}
+
+/**
+ * Writes down what a build costs a day that does not make its workspace dearer. The workspace costs what it did until
+ * the build has succeeded.
+ * @returns false when the build has ended or is not the newest one, or the workspace is deleted
+ */
+export async function writeLowerCost(db: Queryable, buildId: string, cost: number): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update workspace_builds b set daily_cost = $2 from workspaces w
+     where b.id = $1 and w.id = b.workspace_id and w.latest_build_id = b.id and not w.deleted and ${UNDER_WAY}
+       and w.daily_cost >= $2`,
+    [buildId, cost],
+  );
+  return rowCount === 1;
+}
+
+/** Lets a workspace cost no more than its newest build does, which has succeeded. */
+export async function settleCost(
+  client: pg.PoolClient,
+  build: { readonly workspaceId: string; readonly buildId: string; readonly cost: number },
+): Promise<void> {
+  await client.query(
+    "update workspaces set daily_cost = $3 where id = $1 and latest_build_id = $2 and daily_cost > $3",
+    [build.workspaceId, build.buildId, build.cost],
   );
 }

@@ -15,7 +15,7 @@ import { insertImport } from "../provisioner/import-store.ts";
 import { findJob } from "../provisioner/job-store.ts";
 import { provisionerJobSchema, provisionerJobView } from "../provisioner/job-view.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
-import { can, type Resource, type Subject } from "../rbac/decide.ts";
+import type { Resource } from "../rbac/decide.ts";
 import type { Action } from "../rbac/policy.ts";
 import { templateResource } from "./resource.ts";
 import { checkPackedSource } from "./sources.ts";
@@ -58,7 +58,7 @@ export function registerTemplatePushRoutes(app: App, context: Context): void {
     "/organizations/:organization/templates/:name/push",
     {
       bodyLimit: BODY_LIMIT,
-      config: { access: { action: "update", of: byName, by: mayPush } },
+      config: { access: { action: "update", of: byName, actionOn: pushing } },
       schema: {
         operationId: "pushTemplate",
         summary: "Makes a version of a source, and the active one of the template, which is made if it is not there",
@@ -97,7 +97,7 @@ export function registerTemplatePushRoutes(app: App, context: Context): void {
       await withTransaction(pool, BEGIN.readWrite, async (client) => {
         await writeFiles(client, [source], { by: initiatorId, now });
         await insertImport(client, pushed, now);
-        await queue.add(client, WORK.build, [jobId], PRIORITY.person);
+        await queue.add(client, WORK.import, [jobId], PRIORITY.person);
         const fields = { provisioner, source_hash: source.hash, message: body.message };
         const what = { type: "provisioner_job", id: jobId, target: pushed.templateName } as const;
         const diff = difference(null, fields);
@@ -112,10 +112,8 @@ export function registerTemplatePushRoutes(app: App, context: Context): void {
   );
 }
 
-/** Whether the subject may push a source: it makes a template that is not there yet, and changes one that is. */
-function mayPush(subject: Subject, _: Action, template: Resource): boolean {
-  return can(subject, template.id === undefined ? "create" : "update", template);
-}
+/** What it is to push a source: it makes a template that is not there yet, and changes one that is. */
+const pushing = ({ id }: Resource): Action => (id === undefined ? "create" : "update");
 
 type Provisioner = "command" | "terraform";
 

@@ -35,7 +35,7 @@ export const buildSchema = z.object({
   template_version_preset_id: z.guid().nullable(),
   deadline: instant.nullable(),
   max_deadline: instant.nullable(),
-  daily_cost: z.number().describe("what its owner's quota was charged for it; 0 until its plan is known"),
+  daily_cost: z.number().describe("what it costs a day; 0 until its plan is known"),
   created_at: instant,
   updated_at: instant,
   job: z.object({

@@ -101,7 +101,11 @@ it(
       counted.join("\n"),
       /\{template_name="devbox",preset_name="drifting",organization_name="default"\} 1$/,
     );
-    for (const messages of await inboxes()) {
+    const told = await waitFor("the messages", async () => {
+      const found = await inboxes();
+      return found.every((messages) => messages.length > 0) ? found : undefined;
+    });
+    for (const messages of told) {
       assert.deepEqual(
         messages.map(({ event }) => event),
         ["resource_replaced"],

@@ -6,9 +6,10 @@ import journal from "../../drizzle/meta/_journal.json" with { type: "json" };
 import { MIGRATIONS, migrateDown, migrateUp, migrationStatus, refuseOldServer } from "../../src/db/migrate.ts";
 import { QUEUE_SCHEMA } from "../../src/db/queue-schema.ts";
 import { ProblemError, UsageError } from "../../src/errors.ts";
+import { WORK } from "../../src/provisioner/queue.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { readCatalogue } from "../support/catalogue.ts";
-import { createTestDatabase, emptyDatabase } from "../support/database.ts";
+import { createDatabaseWithQueues, createTestDatabase, emptyDatabase } from "../support/database.ts";
 
 const names = journal.entries.map((entry) => entry.tag);
 const systemUserMigration = names.indexOf("0003_system_user");
@@ -83,6 +84,16 @@ test("every migration can be undone by itself, leaves what the migrations before
     await migrateUp(url);
     assert.deepEqual(await readCatalogue(pool), newest, `after applying ${names[count]} again`);
   }
+});
+
+test("work of kinds that an older version does not know is gone with the migration that brought them, other work stays", async (t) => {
+  const { url, pool } = await createDatabaseWithQueues(t);
+  const kinds = Object.values(WORK);
+  await pool.query("insert into pgboss.job (name) select unnest($1::text[])", [kinds]);
+  await migrateDown(url, names.indexOf("0012_terraform"));
+  const { rows } = await pool.query<{ name: string }>("select name from pgboss.job");
+  const older = [WORK.build, WORK.deadBuild, WORK.readiness, WORK.deadReadiness];
+  assert.deepEqual(rows.map(({ name }) => name).sort(), older.sort());
 });
 
 test("three processes that migrate at the same time all succeed and apply each migration once", async (t) => {

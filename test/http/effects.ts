@@ -22,10 +22,17 @@ export async function newEntries({ pool }: Pick<TestServer, "pool">): Promise<Au
 
 /** Waits until a statement, or so many of them, wait for a lock that another one holds. */
 export async function untilSomebodyWaits({ pool }: Pick<TestServer, "pool">, count = 1): Promise<void> {
-  await waitFor("a statement to wait for a lock", async () => {
-    const { rowCount } = await pool.query(
-      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-    );
-    return (rowCount ?? 0) >= count;
-  });
+  await waitFor("a statement to wait for a lock", async () => (await countWaiting(pool)) >= count);
+}
+
+/** Waits until no statement waits for a lock. */
+export async function untilNobodyWaits({ pool }: Pick<TestServer, "pool">): Promise<void> {
+  await waitFor("no statement to wait for a lock", async () => (await countWaiting(pool)) === 0);
+}
+
+async function countWaiting(pool: TestServer["pool"]): Promise<number> {
+  const { rowCount } = await pool.query(
+    "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+  );
+  return rowCount ?? 0;
 }

@@ -28,7 +28,12 @@ describe("a member's quota", () => {
     assert.deepEqual(await ask(server, server.alice), [200, { credits_consumed: 0, budget: 0 }]);
     await allowEveryone(server, 20);
     const template = await givenTemplate(server);
-    const { id, buildId } = await givenWorkspace(server, { ownerId: server.alice.id, name: "dev", template });
+    const { id, buildId } = await givenWorkspace(server, {
+      ownerId: server.alice.id,
+      name: "dev",
+      template,
+      job: "running",
+    });
     assert.equal(await commitCost(server.pool, buildId, 12), undefined);
     assert.deepEqual(await ask(server, server.alice), [200, { credits_consumed: 12, budget: 20 }]);
     const shown = await server.send("GET", `/api/v2/workspaces/${id}`, { as: server.alice });

@@ -23,6 +23,7 @@ export type TestServer = {
   readonly app: App;
   readonly context: Context;
   readonly pool: pg.Pool;
+  readonly databaseUrl: string;
   readonly defaultOrganizationId: string;
   /** The organization `other`. */
   readonly otherOrganizationId: string;
@@ -59,7 +60,7 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
-  const { pool } = await createDatabaseWithQueues(t);
+  const { url: databaseUrl, pool } = await createDatabaseWithQueues(t);
   const logged: Record<string, unknown>[] = [];
   const log = createLogger("trace", { write: (line) => void logged.push(JSON.parse(line)) });
   let skewMs = 0;
@@ -110,6 +111,7 @@ export async function startTestServer(
     app,
     context,
     pool,
+    databaseUrl,
     defaultOrganizationId: organization.id,
     otherOrganizationId: other.id,
     admin,

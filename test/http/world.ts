@@ -99,9 +99,12 @@ export async function givenInboxMessage(
   const { rows: presets } = await pool.query<{ id: string }>("select id from template_version_presets limit 1");
   const about = await readNotifiedPool(pool, presets[0]?.id ?? "");
   const { rows } = await pool.query<{ id: string }>(
-    `insert into notification_messages (created_at, updated_at, event, channel, user_id, about, data, status, send_after,
-        sent_at, read_at)
-      values (now(), now(), 'pool_empty', 'inbox', $1, 'devbox', $2, 'sent', now(), now(), $3) returning id`,
+    `with digest as (
+       insert into notification_digests (created_at, updated_at, event, about, data, occurrences, status, send_after)
+       values (now(), now(), 'pool_empty', 'devbox', $2, 2, 'closed', now()) returning id
+     )
+     insert into notification_messages (digest_id, created_at, channel, user_id, status, sent_at, read_at)
+     select id, now(), 'inbox', $1, 'sent', now(), $3 from digest returning id`,
     [userId, { pool: about, misses: 2 }, readAt],
   );
   return rows[0]?.id ?? "";

@@ -3,13 +3,25 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import type { Context } from "../../src/context.ts";
 import { createMailer } from "../../src/notifications/email.ts";
+import type { NotifiedPool } from "../../src/notifications/event.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { claimOf, givenDelivery, givenNotified, messages, replacedBy, settled, tell } from "./support.ts";
+import {
+  claimOf,
+  givenDelivery,
+  givenNotified,
+  givenReceiver,
+  messages,
+  never,
+  replacedBy,
+  settled,
+  tell,
+  webhookAt,
+} from "./support.ts";
 
 type Mail = { readonly to: string[]; readonly content: string };
 const MAIL = { id: "one", to: "ann@example.com", subject: "Hello", text: "World" };
-const never = new AbortController().signal;
 
 /** A real mail server, without encryption and without passwords unless the test says otherwise. */
 async function givenMailServer(t: TestContext, options: SMTPServerOptions = {}) {
@@ -69,9 +81,59 @@ test("a mail server that refuses one recipient keeps none of the others from bei
   assert.equal(mails.length, 2);
   assert.deepEqual(
     all.map(({ status }) => status),
-    ["sent", "sending", "sent"],
+    ["sent", "waiting", "sent"],
   );
   assert.match(all[1]?.error ?? "", /^the mail server did not take the message: .*no such mailbox/);
+});
+
+test("who has been suspended or deleted since gets no mail any more", async (t) => {
+  const { context, pool, admins } = await givenNotified(t, { admins: 3, channels: ["email"] });
+  const { mails, smtp } = await givenMailServer(t);
+  await tell(context, replacedBy(pool, claimOf(1)));
+  await context.pool.query("update users set status = 'suspended' where id = $1", [admins[0]?.id]);
+  await context.pool.query("update users set deleted = true where id = $1", [admins[1]?.id]);
+  givenDelivery(t, context, { smtp: smtp() });
+  assert.deepEqual(
+    (await settled(context)).map(({ username, status, error }) => [username, status, error]),
+    [
+      ["ann-0", "failed", "the user has been suspended or deleted"],
+      ["ann-1", "failed", "the user has been suspended or deleted"],
+      ["ann-2", "sent", ""],
+    ],
+  );
+  assert.deepEqual(
+    mails.map(({ to }) => to),
+    [["ann-2@example.com"]],
+  );
+});
+
+/** As many pools as have more messages than a channel has places, each with something to tell. */
+async function givenMany(context: Context, pool: NotifiedPool) {
+  const pools = Array.from({ length: 12 }, (_, index) => ({ ...pool, preset: `pool-${index}` }));
+  for (const about of pools) await tell(context, replacedBy(about, claimOf(1)));
+  return pools.length;
+}
+
+test("a webhook that hangs holds up no mail", async (t) => {
+  const { context, pool } = await givenNotified(t, { channels: ["webhook", "email"] });
+  const receiver = await givenReceiver(t, () => {});
+  const { mails, smtp } = await givenMailServer(t);
+  const count = await givenMany(context, pool);
+  givenDelivery(t, context, { webhook: webhookAt(receiver.url), smtp: smtp() });
+  await waitFor("all mails", () => mails.length === count || undefined);
+});
+
+test("a mail server that hangs holds up no webhook", async (t) => {
+  const { context, pool } = await givenNotified(t, { channels: ["webhook", "email"] });
+  const receiver = await givenReceiver(t);
+  const { smtp } = await givenMailServer(t, { onMailFrom: () => {} });
+  const count = await givenMany(context, pool);
+  givenDelivery(t, context, { webhook: webhookAt(receiver.url), smtp: smtp() });
+  await waitFor("all to be posted", () => receiver.posted.length === count || undefined);
+  assert.ok(
+    (await messages(context)).every(({ error }) => error === ""),
+    "while no mail has been given back",
+  );
 });
 
 test("a mail server that hangs is left after its time, and asked again on a new connection", async (t) => {

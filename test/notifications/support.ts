@@ -8,6 +8,7 @@ import { type DeliverySettings, startDelivery } from "../../src/notifications/de
 import type { Notice, NotifiedPool, Replaced } from "../../src/notifications/event.ts";
 import { notify } from "../../src/notifications/notify.ts";
 import { readNotifiedPool } from "../../src/notifications/store.ts";
+import { createTeller } from "../../src/notifications/tell.ts";
 import { createUser } from "../../src/users/store.ts";
 import { givenContext, givenPool } from "../support/given.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -49,13 +50,27 @@ export function replacedBy(pool: NotifiedPool, claim: Replaced): Notice {
   return { event: "resource_replaced", pool, claim };
 }
 
-/** Tells of something in a transaction of its own. */
-export function tell(context: Context, notice: Notice): Promise<void> {
+export const never = new AbortController().signal;
+
+/** Has people told of something, in a transaction of its own. */
+export function happen(context: Context, notice: Notice): Promise<void> {
   return withTransaction(context.pool, BEGIN.readWrite, (client) => notify(context, client, notice));
+}
+
+/** Has people told of something, and tells them: what is for them is in the database, and in the inboxes. */
+export async function tell(context: Context, notice: Notice): Promise<void> {
+  await happen(context, notice);
+  await tellAll(context);
+}
+
+/** Tells people of all that waits to be told. */
+export async function tellAll(context: Context): Promise<void> {
+  await createTeller(context)(never);
 }
 
 export type StoredMessage = {
   readonly id: string;
+  readonly digestId: string;
   readonly channel: string;
   readonly username: string | null;
   readonly occurrences: number;
@@ -67,8 +82,8 @@ export type StoredMessage = {
 /** All messages as they are stored, the oldest first. */
 export async function messages({ pool }: Pick<Context, "pool">): Promise<StoredMessage[]> {
   const { rows } = await pool.query<StoredMessage>(
-    `select m.id, m.channel, u.username, m.occurrences, m.status, m.error, m.data
-     from notification_messages m left join users u on u.id = m.user_id
+    `select m.id, m.digest_id as "digestId", m.channel, u.username, d.occurrences, m.status, m.error, d.data
+     from notification_messages m join notification_digests d on d.id = m.digest_id left join users u on u.id = m.user_id
      order by m.created_at, m.channel, u.username`,
   );
   return rows;

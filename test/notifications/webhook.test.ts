@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { createWebhook } from "../../src/notifications/webhook.ts";
+import { waitFor } from "../support/wait-for.ts";
 import {
   claimOf,
   givenDelivery,
   givenNotified,
   givenReceiver,
+  never,
   replacedBy,
   SECRET,
   settled,
@@ -15,15 +17,14 @@ import {
 } from "./support.ts";
 
 const DOCUMENT = { id: "one", body: '{"title":"ü"}', now: new Date(1_750_000_000_500) };
-const never = new AbortController().signal;
 
 test("the webhook gets the whole message, signed with the secret over the time and the body", async (t) => {
-  const { context, pool } = await givenNotified(t, { admins: 2, channels: ["webhook"] });
+  const { context, pool } = await givenNotified(t, { admins: 2, channels: ["inbox", "webhook"] });
   const receiver = await givenReceiver(t);
   const claim = claimOf(7, { "docker_image.main": ["name", "labels.0"] });
   await tell(context, replacedBy(pool, claim));
   givenDelivery(t, context, { webhook: webhookAt(receiver.url) });
-  const [message] = await settled(context);
+  const message = (await settled(context)).find(({ channel }) => channel === "webhook");
   const { headers, body } = receiver.posted[0] ?? assert.fail("nothing was posted");
   const timestamp = String(headers["prebuildd-timestamp"]);
   assert.ok(Math.abs(Number(timestamp) - Date.now() / 1_000) < 60);
@@ -95,6 +96,21 @@ test("the body of an answer is not waited for, however long it is", async (t) =>
     drops.push(setInterval(() => response.write("x".repeat(10_000)), 5));
   });
   await createWebhook(webhookAt(receiver.url))(DOCUMENT, never);
+});
+
+test("an answer whose body never ends leaves no connection open", async (t) => {
+  let open = 0;
+  const receiver = await givenReceiver(t, (request, response) => {
+    open += 1;
+    request.socket.on("close", () => {
+      open -= 1;
+    });
+    response.writeHead(200, { "content-length": "100" }).flushHeaders();
+  });
+  const post = createWebhook(webhookAt(receiver.url));
+  await Promise.all(Array.from({ length: 20 }, () => post(DOCUMENT, never)));
+  await waitFor("the connections to be closed", () => open === 0 || undefined);
+  assert.equal(receiver.posted.length, 20);
 });
 
 test("a redirect that repeats the request is followed, one that would make another one of it is not", async (t) => {

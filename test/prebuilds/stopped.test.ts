@@ -3,6 +3,7 @@ import { it, type TestContext } from "node:test";
 import type { Context } from "../../src/context.ts";
 import { findPreset, resetPool } from "../../src/prebuilds/control-store.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
+import { tellAll } from "../notifications/support.ts";
 import { givenContext, givenPool, givenUser } from "../support/given.ts";
 import { givenPrebuild } from "../support/given-prebuild.ts";
 
@@ -15,10 +16,12 @@ async function givenStrictContext(t: TestContext) {
   return { ...context, adminId };
 }
 
-async function told({ pool }: Context) {
-  const { rows } = await pool.query<{ event: string; user_id: string; reason: string; preset: string }>(
-    `select event, user_id, data->>'reason' as reason, data->'pool'->>'presetId' as preset
-     from notification_messages where channel = 'inbox' order by created_at`,
+async function told(context: Context) {
+  await tellAll(context);
+  const { rows } = await context.pool.query<{ event: string; user_id: string; reason: string; preset: string }>(
+    `select d.event, m.user_id, d.data->>'reason' as reason, d.data->'pool'->>'presetId' as preset
+     from notification_messages m join notification_digests d on d.id = m.digest_id
+     where m.channel = 'inbox' order by m.created_at`,
   );
   return rows;
 }
@@ -67,7 +70,7 @@ it("a pool creates no more even when nobody can be told", async (t) => {
   const context = await givenStrictContext(t);
   const pool = await givenPool(context, { desired: 1 });
   await givenPrebuild(context, pool, { status: "failed" });
-  await context.pool.query("alter table notification_messages rename to elsewhere");
+  await context.pool.query("alter table notification_events rename to elsewhere");
   const { failures } = await runPass(context, never);
   assert.equal(failures, 0);
   const { rows } = await context.pool.query("select prebuild_status from template_version_presets where id = $1", [

@@ -28,6 +28,12 @@ async function runShell(script: string, options: Partial<GuardOptions> = {}, inp
   return { stdout, stderr, ...exit };
 }
 
+function temporaryDirectory(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "guard-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -53,6 +59,11 @@ function childrenOfThisProcess(): number[] {
         return false;
       }
     });
+}
+
+/** Whether SIGTERM, the fifteenth signal, is ignored or caught by the process. */
+function hasTermIn(field: "SigIgn" | "SigCgt", pid: number): boolean {
+  return new RegExp(`^${field}:\\t.*[4-7c-f][0-9a-f]{3}$`, "m").test(readFileSync(`/proc/${pid}/status`, "utf8"));
 }
 
 async function killedParentOf(t: TestContext, onOrphaned: "SIGKILL" | "SIGINT" | "finish", command: string) {
@@ -98,9 +109,7 @@ test("a guarded command gets its input, arguments, environment and directory, an
 });
 
 test("a guarded command's output can go straight to a file", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "guard-"));
-  t.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, "log");
+  const file = join(temporaryDirectory(t), "log");
   const descriptor = openSync(file, "w");
   assert.deepEqual(await runShell("echo one; echo two >&2", { outputTo: descriptor }), {
     code: 0,
@@ -190,8 +199,7 @@ describe("a command that may end its work when the parent is killed", () => {
   const flood = "head -c 1000000 /dev/zero";
 
   test("is left alone for a while, and what it prints goes nowhere without hurting it", async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), "guard-"));
-    t.after(() => rmSync(directory, { recursive: true }));
+    const directory = temporaryDirectory(t);
     const script = `trap 'echo interrupted >>${directory}/log' INT
       echo $$; while [ ! -e ${directory}/go ]; do sleep 0.05; done; ${flood} && ${flood} >&2 && echo whole >>${directory}/log`;
     const { pids } = await killedParentOf(t, "finish", script);
@@ -202,8 +210,7 @@ describe("a command that may end its work when the parent is killed", () => {
   });
 
   test("is then interrupted, it alone, and at last killed with all that it started", async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), "guard-"));
-    t.after(() => rmSync(directory, { recursive: true }));
+    const directory = temporaryDirectory(t);
     const script = `trap 'echo command >>${directory}/log' INT
       ${noting(join(directory, "log"), "process.ppid, process.pid")} & while :; do sleep 0.1; done`;
     const { pids } = await killedParentOf(t, "finish", script);
@@ -221,9 +228,36 @@ describe("a command that may end its work when the parent is killed", () => {
   });
 });
 
+test("a signal to every process at once does not take what reads the command's output away from it", {
+  skip: process.platform !== "linux" && "looks at processes through /proc, which only Linux has",
+}, async () => {
+  const script = `trap 'echo ended; echo badly >&2; exit 3' TERM; echo started; while :; do sleep 0.05; done`;
+  const child = spawnGuarded("/bin/sh", ["-c", script], {
+    onOrphaned: { undisturbedSeconds: 1, interruptedSeconds: 1 },
+  });
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+  const mine = childrenOfThisProcess();
+  assert.equal(mine.length, 4, "the command, the watcher and what reads each of two outputs");
+  const isReady = (pid: number) => hasTermIn(pid === child.pid ? "SigCgt" : "SigIgn", pid);
+  await waitFor("all to be ready", () => mine.every(isReady));
+  for (const pid of mine) process.kill(pid, "SIGTERM");
+  assert.deepEqual(await child.exited, { code: 3, signal: null });
+  assert.deepEqual([await stdout, await stderr], ["started\nended\n", "badly\n"]);
+});
+
+test("what guards a command that cannot be started does not stay", {
+  skip: process.platform !== "linux" && "looks at processes through /proc, which only Linux has",
+}, async () => {
+  const env = { HUGE: "x".repeat(4 * 1024 * 1024) };
+  const onOrphaned = { undisturbedSeconds: 1, interruptedSeconds: 1 };
+  for (const guard of ["SIGKILL", onOrphaned] as const) {
+    assert.throws(() => spawnGuarded("true", [], { env, onOrphaned: guard }), /E2BIG/);
+  }
+  await waitFor("the end of all that belongs to it", () => childrenOfThisProcess().length === 0);
+});
+
 test("interrupt reaches the command alone", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "guard-"));
-  t.after(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory(t);
   const log = join(directory, "log");
   const script = `${noting(log, "process.pid")} & trap 'echo interrupted' INT; trap '' TERM; while :; do sleep 0.1; done`;
   const child = spawnGuarded("/bin/sh", ["-c", script], { onOrphaned: "SIGKILL" });

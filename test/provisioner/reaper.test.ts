@@ -14,7 +14,7 @@ import { waitFor } from "../support/wait-for.ts";
 
 const never = new AbortController().signal;
 const GRACE = { olderThanMs: 60_000 };
-const NOTHING = { builds: 0, readiness: 0 };
+const NOTHING = { builds: 0, imports: 0, readiness: 0 };
 
 /** The same context a little more than the grace later. */
 const later = (context: Context): Context => ({
@@ -43,7 +43,7 @@ it("builds whose queue rows are lost are put back with the priority that they ha
   await (await asking(context, await givenPool(context, { desired: null })))();
   await emptyQueue(context);
 
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 3, readiness: 0 });
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 3, imports: 0, readiness: 0 });
   const { rows } = await context.pool.query<{ id: string; transition: string; prebuild: boolean }>(
     `select j.id, b.transition, w.created_as_prebuild as prebuild from provisioner_jobs j
      join workspace_builds b on b.job_id = j.id join workspaces w on w.id = b.workspace_id`,
@@ -85,7 +85,7 @@ it("a build that a rule of the lifecycle asked for is put back behind people's a
     [100, 75, 10],
   );
   await emptyQueue(context);
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 3, readiness: 0 });
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 3, imports: 0, readiness: 0 });
   assert.deepEqual(await openItems(context, WORK.build), before);
 });
 
@@ -99,7 +99,7 @@ it("a build whose queue row was canceled or given up for good is put back", asyn
      where name = $1`,
     [WORK.build],
   );
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 2, readiness: 0 });
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 2, imports: 0, readiness: 0 });
   givenWorker(t, context);
   await settled(context);
   assert.equal(await count(context, "provisioner_jobs where job_status = 'succeeded'"), 2);
@@ -140,7 +140,11 @@ it("builds that are younger than the grace are left alone, since their worker ma
     "update provisioner_jobs set updated_at = $1 where id = (select min(id::text)::uuid from provisioner_jobs)",
     [later(context).clock.now()],
   );
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 1, readiness: 0 }, "one was touched since");
+  assert.deepEqual(
+    await reapLostWork(later(context), GRACE),
+    { builds: 1, imports: 0, readiness: 0 },
+    "one was touched since",
+  );
 });
 
 it("many reapers at once put each lost build back once", async (t) => {
@@ -186,7 +190,7 @@ it("a canceled build that nobody concluded is put back, and the worker that take
   await runPass(context, never);
   await context.pool.query("update provisioner_jobs set started_at = now(), canceled_at = now()");
   await emptyQueue(context);
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 1, readiness: 0 });
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 1, imports: 0, readiness: 0 });
   let runs = 0;
   const build = async (): Promise<BuildResult> => {
     runs += 1;
@@ -218,7 +222,7 @@ it("agents that are starting are asked again after the queue has lost them, unle
   await queueBuild(context, stop);
 
   assert.deepEqual(await reapLostWork(context, GRACE), NOTHING, "they are young");
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 0, readiness: 2 });
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 0, imports: 0, readiness: 2 });
   assert.deepEqual(
     (await openItems(context, WORK.readiness)).map(({ priority }) => priority),
     [PRIORITY.person, PRIORITY.prebuildCreate],
@@ -245,7 +249,7 @@ it("unfinished builds are found by their index, however many have ended", async 
     return { rows: [] };
   };
   const explaining = Object.assign(Object.create(context.pool), { query });
-  await readUnfinishedJobs(explaining, later(context).clock.now());
+  await readUnfinishedJobs(explaining, "workspace_build", later(context).clock.now());
   assert.match(plans.join("\n"), /Index Scan using provisioner_jobs_unfinished/);
 });
 it("a build that runs while the queue is emptied goes on, and its worker does not run it twice", async (t) => {
@@ -263,7 +267,7 @@ it("a build that runs while the queue is emptied goes on, and its worker does no
   const worker = givenWorker(t, context, { driver: givenDriver({ build }) });
   await waitFor("the build to run", () => runs === 1 || undefined);
   await emptyQueue(context);
-  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 1, readiness: 0 });
+  assert.deepEqual(await reapLostWork(later(context), GRACE), { builds: 1, imports: 0, readiness: 0 });
   worker.poke();
   await waitFor(
     "the item to be taken",

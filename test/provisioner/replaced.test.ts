@@ -6,6 +6,7 @@ import { createMetrics } from "../../src/metrics.ts";
 import type { BuildRequest, BuildResult } from "../../src/provisioner/driver.ts";
 import { queueBuild } from "../../src/workspaces/builds.ts";
 import { createWorkspace } from "../../src/workspaces/create.ts";
+import { tellAll } from "../notifications/support.ts";
 import { type GivenPool, givenContext, givenDriver, givenUser, givenWorker, settled } from "../support/given.ts";
 import { givenReadyPool } from "../support/ready-pool.ts";
 
@@ -46,9 +47,10 @@ async function givenReplacingClaims(
   {
     build = replacing,
     desired = 1,
-  }: { build?: (request: BuildRequest) => Promise<BuildResult>; desired?: number } = {},
+    windowMs = 0,
+  }: { build?: (request: BuildRequest) => Promise<BuildResult>; desired?: number; windowMs?: number } = {},
 ) {
-  const context = await givenContext(t);
+  const context = await givenContext(t, { notifications: { windowMs } });
   const pool = await givenReadyPool(t, context, { desired });
   const worker = givenWorker(t, context, { driver: givenDriver({ build }) });
   /** All builds that are asked for have ended. */
@@ -60,8 +62,11 @@ async function givenReplacingClaims(
 }
 
 async function messages(context: Context) {
+  await tellAll(context);
   const { rows } = await context.pool.query(
-    "select user_id, event, occurrences, data from notification_messages where channel = 'inbox' order by user_id",
+    `select m.user_id, d.event, d.occurrences, d.data
+     from notification_messages m join notification_digests d on d.id = m.digest_id
+     where m.channel = 'inbox' order by m.user_id`,
   );
   return rows;
 }
@@ -96,6 +101,40 @@ it("RPL-23: a claim that replaces two resources counts once, and tells each temp
   assert.equal(once.length, 1);
   assert.match(once[0] ?? "", /preset_name="small",organization_name="default"\} 1$/);
   assert.deepEqual(await counted(context), once, "another replica, or one that was restarted, counts the same");
+});
+
+it("a claim ends whoever holds the messages about its pool, and is told of afterwards", async (t) => {
+  const { context, pool, built } = await givenReplacingClaims(t, { desired: 2, windowMs: 60_000 });
+  await givenTemplateAdmin(context);
+  await claimOne(context, pool);
+  await built();
+  assert.equal((await messages(context))[0]?.occurrences, 1);
+  const holder = await context.pool.connect();
+  try {
+    await holder.query("begin; lock table notification_digests, notification_messages in access exclusive mode");
+    await claimOne(context, pool);
+    await built();
+    assert.match((await counted(context))[0] ?? "", / 2$/);
+    await holder.query("commit");
+  } finally {
+    holder.release();
+  }
+  assert.equal((await messages(context))[0]?.occurrences, 2);
+});
+
+it("characters that the database refuses are replaced in what a claim has replaced", async (t) => {
+  const replacements = { "box\u0000": ["\ud800"] };
+  const { context, pool, built } = await givenReplacingClaims(t, {
+    build: async () => ({ ok: true, state: null, agents: MAIN, replacements }),
+  });
+  await givenTemplateAdmin(context);
+  await claimOne(context, pool);
+  await built();
+  const { rows } = await context.pool.query(
+    "select resource_replacements as stored from workspace_builds where resource_replacements is not null",
+  );
+  assert.deepEqual(rows, [{ stored: { "box\ufffd": ["\ufffd"] } }]);
+  assert.equal((await messages(context)).length, 1);
 });
 
 it("a second claim of the pool that replaces something makes the counter two", async (t) => {

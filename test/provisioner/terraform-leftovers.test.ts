@@ -12,7 +12,7 @@ import { readLatestJob } from "../../src/provisioner/leftover-store.ts";
 import { createSweep } from "../../src/provisioner/leftovers.ts";
 import { readJob } from "../../src/provisioner/store.ts";
 import { createTerraformDriver } from "../../src/provisioner/terraform/driver.ts";
-import { noteKept } from "../../src/provisioner/terraform/run-dir.ts";
+import { noteStored } from "../../src/provisioner/terraform/state-files.ts";
 import { queueBuild } from "../../src/workspaces/builds.ts";
 import { givenContext, givenDriver, givenPool, givenWorker, settled } from "../support/given.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -27,23 +27,10 @@ import {
   printed,
   recordingBuild,
   stateOf,
+  thing,
 } from "./terraform-template.ts";
 
 const never = new AbortController().signal;
-
-/** A resource that makes a file in a directory, named after itself and its id; its destruction removes that file. */
-const thing = (name: string, outside: string, destroy = "true") => `
-resource "terraform_data" "${name}" {
-  input = "${outside}/${name}"
-  provisioner "local-exec" {
-    command = "touch \${self.input}-\${self.id}"
-  }
-  provisioner "local-exec" {
-    when    = destroy
-    command = "${destroy} && rm \${self.input}-\${self.id}"
-  }
-}
-`;
 
 /** An attempt whose state is stored before it begins and then never again, as if its machine had gone. */
 function dying(template: Pick<Awaited<ReturnType<typeof givenTemplate>>, "build">, over: Partial<BuildRequest>) {
@@ -178,7 +165,7 @@ describe("a driver that clears what an attempt has left", needsTerraform, () => 
 
   test("destroys nothing of a state that was stored once", async (t) => {
     const left = await givenLeft(t);
-    await noteKept(left.runDir, left.state);
+    await noteStored(left.runDir, left.state);
     assert.deepEqual(await left.clear(requestFor(left.sourceDir), free), []);
     assert.equal(left.made(), 1);
     assert.ok(!existsSync(left.runDir));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -68,6 +68,71 @@ describe("when the daemon is killed", needsTerraform, () => {
     assert.ok(!existsSync(template.outside));
   });
 });
+
+test("a signal to all of its processes at once lets Terraform end in order and tell what there is", {
+  skip: needsTerraform.skip || (process.platform !== "linux" && "finds processes through /proc, which only Linux has"),
+}, async (t) => {
+  const template = await givenHanging(t);
+  const building = template.build();
+  const terraform = await template.hanging();
+  for (const pid of descendantsOf(process.pid)) endOne(pid);
+  const { result, lines } = await building;
+  assert.throws(() => process.kill(terraform, 0), "it has ended");
+  assert.match(errorOf(result), /^terraform apply exited with code 1: /);
+  assert.match(printed(lines, "apply"), /^Interrupt received\.$/m);
+  assert.deepEqual(namesIn(result.state), ["disk", "home"]);
+});
+
+test(
+  "a Terraform that somebody has told to end is not told again, because it would forget what it is making",
+  needsTerraform,
+  async (t) => {
+    const directory = await makeDirectory(t);
+    const program = join(directory, "terraform");
+    const script = `trap 'echo "Interrupt received."' TERM; trap 'echo again' INT; echo waiting
+    while [ ! -e ${directory}/go ]; do sleep 0.05; done; exit 1`;
+    await writeFile(
+      program,
+      `#!/bin/sh\n[ "$1" = apply ] || exec ${binary} "$@"\necho $$ >${directory}/pid\n${script}\n`,
+      { mode: 0o755 },
+    );
+    const template = await givenTemplate(t, ONE, { binary: program });
+    const stop = new AbortController();
+    const context = recordingBuild(stop.signal);
+    const building = template.build({}, context);
+    const hasSaid = (line: string) => printed(context.lines, "apply").split("\n").includes(line);
+    await waitFor("the apply", () => hasSaid("waiting"));
+    process.kill(Number(await readFile(join(directory, "pid"), "utf8")), "SIGTERM");
+    await waitFor("it to hear of it", () => hasSaid("Interrupt received."));
+    stop.abort("shutdown");
+    await writeFile(join(directory, "go"), "");
+    assert.equal(errorOf((await building).result), "terraform apply was canceled");
+    assert.ok(!hasSaid("again"));
+  },
+);
+
+function endOne(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It has ended since it was found.
+  }
+}
+
+/** What this process has started, and what that has. */
+function descendantsOf(pid: number): number[] {
+  const parents = readdirSync("/proc").flatMap((name) => {
+    try {
+      const [, parent] = /\) \S (\d+)/s.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? [];
+      return /^\d+$/.test(name) ? [{ child: Number(name), parent: Number(parent) }] : [];
+    } catch {
+      return []; // it has ended since
+    }
+  });
+  const found = [pid];
+  for (const one of found) found.push(...parents.filter(({ parent }) => parent === one).map(({ child }) => child));
+  return found.slice(1);
+}
 
 describe("a source is initialised", needsTerraform, () => {
   test("once for all its builds, and by one process at a time", async (t) => {

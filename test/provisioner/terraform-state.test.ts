@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { State } from "../../src/provisioner/terraform/state.ts";
+import { noteOffered, noteStored } from "../../src/provisioner/terraform/state-files.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory } from "./command-template.ts";
 import {
@@ -12,11 +13,13 @@ import {
   givenHanging,
   givenTemplate,
   homeAndDisk,
+  makeSource,
   namesIn,
   needsTerraform,
   printed,
   recordingBuild,
   stateOf,
+  thing,
 } from "./terraform-template.ts";
 
 describe("what a terraform build that does not end has made", needsTerraform, () => {
@@ -84,29 +87,38 @@ describe("what a terraform build that does not end has made", needsTerraform, ()
   });
 });
 
-test(
-  "a state that is too large to be kept fails the build, and what exists stays on the disk",
-  needsTerraform,
-  async (t) => {
-    // A program in Terraform's place, which adds so many blanks to the state that it is too large.
-    const script = join(await makeDirectory(t), "terraform");
-    await writeFile(
-      script,
-      `#!/bin/sh\n[ "$1" = apply ] || exec ${binary} "$@"\n${binary} "$@"; code=$?
+test("a state is stored at the end however large it has become, and built on", needsTerraform, async (t) => {
+  // A program in Terraform's place, which adds many blanks to the state.
+  const script = join(await makeDirectory(t), "terraform");
+  await writeFile(
+    script,
+    `#!/bin/sh\n[ "$1" = apply ] || exec ${binary} "$@"\n${binary} "$@"; code=$?
 head -c 17000000 /dev/zero | tr '\\0' ' ' >>terraform.tfstate; exit $code\n`,
-      { mode: 0o755 },
-    );
-    const template = await givenTemplate(t, 'resource "terraform_data" "large" {}', { binary: script });
-    const { result, kept } = await template.build();
-    assert.match(errorOf(result), /^the state has 17\d{6} bytes, and at most 16 MiB are kept: split the template/);
-    assert.equal(result.state, null);
-    assert.ok(kept.every(({ length }) => length < 10_000));
-    const deleted = await template.build({ transition: "delete" });
-    assert.equal(errorOf(deleted.result), "");
-    assert.match(printed(deleted.lines, "destroy"), /terraform_data.large: Destruction complete/);
-    assert.ok(!existsSync(template.runDir));
-  },
-);
+    { mode: 0o755 },
+  );
+  const template = await givenTemplate(t, 'resource "terraform_data" "large" {}', { binary: script });
+  const { result, kept } = await template.build();
+  const state = stateOf(result);
+  assert.ok(state.length > 17_000_000);
+  assert.deepEqual(kept.at(-1), state);
+  assert.ok(kept.slice(0, -1).every(({ length }) => length < 10_000));
+  assert.ok(!existsSync(template.runDir));
+  const again = await template.build({ transition: "stop", state });
+  assert.deepEqual(namesIn(stateOf(again.result)), ["large"]);
+});
+
+test("with more than 64 MiB of state only a delete goes on", needsTerraform, async (t) => {
+  const outside = join(await makeDirectory(t), "outside");
+  const template = await givenTemplate(t, homeAndDisk(outside));
+  const { result } = await template.build();
+  const state = Buffer.concat([stateOf(result), Buffer.alloc(64 * 1024 * 1024, " ")]);
+  const refused = await template.build({ transition: "stop", state });
+  assert.match(errorOf(refused.result), /^the state has 67\d{6} bytes, and with more than 64 MiB nothing further/);
+  assert.deepEqual(refused.result.state, state);
+  const deleted = await template.build({ transition: "delete", state });
+  assert.equal(errorOf(deleted.result), "");
+  assert.ok(!existsSync(outside));
+});
 
 describe("a state that an attempt which died has left", needsTerraform, () => {
   const read = (state: Buffer) => JSON.parse(state.toString()) as State;
@@ -122,15 +134,60 @@ describe("a state that an attempt which died has left", needsTerraform, () => {
     return { ...template, outside, state };
   }
 
-  test("counts when it is a later one of the same lineage", async (t) => {
+  test("counts when it went on from the stored one", async (t) => {
     const left = await givenLeft(t, (state) => ({ ...state, serial: state.serial + 1, resources: [] }));
-    const { result, lines } = await left.build({ state: left.state });
+    await noteStored(left.runDir, left.state);
+    const { result, lines, kept } = await left.build({ state: left.state });
     assert.match(printed(lines, "apply"), /terraform_data.disk: Creating/, "it knows of nothing, so all is made");
     assert.deepEqual(namesIn(stateOf(result)), ["disk", "home"]);
+    assert.deepEqual(namesIn(kept[0]), [], "and it is stored before anything is done");
   });
 
-  test("is of no interest when the stored one is as late", async (t) => {
-    const left = await givenLeft(t, (state) => ({ ...state, resources: [] }));
+  test("counts although the daemon died before it knew that the state, which it went on from, was stored", async (t) => {
+    const left = await givenLeft(t, (state) => ({ ...state, serial: state.serial + 1, resources: [] }));
+    await noteOffered(left.runDir, left.state);
+    const { lines } = await left.build({ state: left.state });
+    assert.match(printed(lines, "state"), /going on from there/);
+  });
+
+  test("does not when another worker went another way from the same one, however far that was left", async (t) => {
+    const outside = await makeDirectory(t);
+    const sourceDir = await makeSource(t, thing("first", outside) + thing("second", outside));
+    const [here, there] = [await givenTemplate(t, ""), await givenTemplate(t, "")];
+    const first = await here.build({ sourceDir: await makeSource(t, thing("first", outside)) });
+    const state = stateOf(first.result);
+    const answers = [true]; // what it begins with, and nothing of what it makes
+    const died = await here.build(
+      { sourceDir, state },
+      { ...recordingBuild(), keepState: async () => answers.pop() ?? false },
+    );
+    assert.deepEqual(namesIn(stateOf(died.result)), ["first", "second"]);
+    const onward = await there.build({ sourceDir, state });
+    const theirs = JSON.parse(stateOf(onward.result).toString()) as State;
+    assert.equal((await readdir(outside)).length, 3);
+    const stored = write({ ...theirs, serial: theirs.serial - 1 });
+    const deleted = await here.build({ sourceDir, transition: "delete", state: stored });
+    assert.equal(errorOf(deleted.result), "");
+    assert.match(printed(deleted.lines, "state"), /left terraform_data.second, which the stored state does not know/);
+    assert.deepEqual(await readdir(outside), []);
+  });
+
+  test("leaves what lives alone when its address has changed since", async (t) => {
+    const outside = await makeDirectory(t);
+    const template = await givenTemplate(t, thing("home", outside));
+    const { result } = await template.build();
+    const counted = await makeSource(t, thing("home", outside, "true", "count = 1"));
+    const moved = await template.build({ sourceDir: counted, state: result.state });
+    await mkdir(template.runDir, { recursive: true });
+    await writeFile(join(template.runDir, "terraform.tfstate"), stateOf(result));
+    const { result: again, lines } = await template.build({ sourceDir: counted, state: moved.result.state });
+    assert.equal(errorOf(again), "");
+    assert.doesNotMatch(printed(lines), /Destroying|Creating|died/);
+    assert.equal((await readdir(outside)).length, 1);
+  });
+
+  test("is of no interest when it is the stored one", async (t) => {
+    const left = await givenLeft(t, (state) => state);
     const { result, lines } = await left.build({ state: left.state });
     assert.doesNotMatch(printed(lines), /Creating|died/);
     assert.deepEqual(namesIn(stateOf(result)), ["disk", "home"]);
@@ -165,14 +222,5 @@ describe("a state that an attempt which died has left", needsTerraform, () => {
     const again = await left.build({ transition: "delete", state: stored });
     assert.equal(errorOf(again.result), "");
     assert.ok(!existsSync(left.outside));
-  });
-
-  test("is said to be damaged when it is, and the stored one counts", async (t) => {
-    const left = await givenLeft(t, (state) => state);
-    await writeFile(join(left.runDir, "terraform.tfstate"), '{"version": 4, "ser');
-    const { result, lines } = await left.build({ state: left.state });
-    assert.equal(errorOf(result), "");
-    assert.match(printed(lines, "state"), /left a damaged state/);
-    assert.deepEqual(namesIn(stateOf(result)), ["disk", "home"]);
   });
 });

@@ -102,6 +102,21 @@ resource "terraform_data" "disk" {
 }
 `;
 
+/** A resource that makes a file in a directory, named after itself and its id; its destruction removes that file. */
+export const thing = (name: string, outside: string, destroy = "true", more = "") => `
+resource "terraform_data" "${name}" {
+  ${more}
+  input = "${outside}/${name}"
+  provisioner "local-exec" {
+    command = "touch \${self.input}-\${self.id}"
+  }
+  provisioner "local-exec" {
+    when    = destroy
+    command = "${destroy} && rm \${self.input}-\${self.id}"
+  }
+}
+`;
+
 /** The names of the resources in a state. */
 export const namesIn = (state: Buffer | null | undefined) =>
   ((state && parseState(state)?.resources) ?? []).map(({ name }) => String(name)).toSorted();

@@ -8,7 +8,7 @@ import { untilSomebodyWaits } from "../http/effects.ts";
 import { asking } from "../support/asking.ts";
 import { count, givenContext, givenDriver, givenPool, givenUser, givenWorker, settled } from "../support/given.ts";
 import { givenPrebuild } from "../support/given-prebuild.ts";
-import { costsOf, givenAllowance, givenCostly, holdQuota } from "./support.ts";
+import { commitNew, costsOf, givenAllowance, givenCostly, holdQuota } from "./support.ts";
 
 const times = <T>(length: number, make: (n: number) => T): T[] => Array.from({ length }, (_, n) => make(n));
 const isRefusal = (error: unknown) =>
@@ -143,6 +143,62 @@ describe("a claim of a prebuild that has a cost", () => {
     await held.letGo();
     await assert.rejects(answer, isRefusal);
     assert.equal(await inPool(), 1);
+  });
+
+  for (const [before, after] of [
+    [10, 7],
+    [7, 10],
+  ] as const) {
+    it(`counts an allowance that becomes ${after} while it waits, not the ${before} before`, async (t) => {
+      const { context, pool, ask, userId, inPool } = await given(t, [8], before);
+      const held = await holdQuota(context, userId, pool.organizationId);
+      const answer = Promise.allSettled([ask()]);
+      await untilSomebodyWaits(context);
+      await context.pool.query("update groups set quota_allowance = $1 where quota_allowance > 0", [after]);
+      await held.letGo();
+      const [outcome] = await answer;
+      assert.equal(outcome.status, after < 8 ? "rejected" : "fulfilled");
+      assert.equal(await inPool(), after < 8 ? 1 : 0);
+    });
+  }
+
+  it("is what those who wait get when it becomes ready, as long as they can afford it", async (t) => {
+    const { context, pool, ask, inPool } = await given(t, [], 8);
+    const answers = times(2, () => ask({ waitMs: 30_000 }));
+    const outcomes = Promise.allSettled(answers);
+    const becomesReady = async () => {
+      // Not before its cost is known.
+      const { id } = await givenCostly(context, pool, 8, { ready: false });
+      await context.pool.query(
+        "update workspace_agents set lifecycle_state = 'ready' where lifecycle_state = 'starting'",
+      );
+      return id;
+    };
+    const id = await becomesReady();
+    assert.equal((await Promise.any(answers)).workspaceId, id);
+    await becomesReady();
+    const refused = (await outcomes).filter((outcome) => outcome.status === "rejected");
+    assert.deepEqual(
+      refused.map(({ reason }) => isRefusal(reason)),
+      [true],
+    );
+    assert.equal(await inPool(), 1);
+  });
+
+  it("and builds of the same owner, many at once, come to what the budget is enough for", async (t) => {
+    const { context, pool, userId, ask, inPool, quota } = await given(
+      t,
+      times(20, () => 10),
+      35,
+    );
+    const [claims, builds] = await Promise.all([
+      Promise.allSettled(times(20, () => ask())),
+      Promise.all(times(20, () => commitNew(context, pool, userId, 10))),
+    ]);
+    const claimed = claims.filter(({ status }) => status === "fulfilled").length;
+    assert.equal(claimed + builds.filter((refused) => refused === undefined).length, 3);
+    assert.equal(await inPool(), 20 - claimed);
+    assert.equal((await quota()).consumed, 30);
   });
 });
 

@@ -20,7 +20,7 @@ describe("who may push", () => {
       return { ok: true, presets: [], parameters: [] };
     };
     const server = await startTestServer(t);
-    const worker = await givenPushWorker(t, server, { drivers: { command: givenDriver({ importSource }) } });
+    await givenPushWorker(t, server, { drivers: { command: givenDriver({ importSource }) } });
     const body = await bodyOf(await commandSource(t), COMMAND);
     const makers = [
       await givenUser(server, { siteRoles: ["template-admin"], organization: null }),
@@ -29,7 +29,6 @@ describe("who may push", () => {
     ];
     for (const [index, as] of makers.entries()) {
       const job = await push(server, `box-${index}`, body, as);
-      worker.poke();
       const { job: after, lines } = await ended(server, job, as);
       assert.deepEqual([after.status, lines[0]], ["succeeded", "info planned"]);
       assert.equal(after.initiator_name, as.username);
@@ -39,12 +38,17 @@ describe("who may push", () => {
     assert.equal((await statusOf(server, "box-0", body, creator)).status, 404);
   });
 
-  it("may push nobody else, whether the template is there or not", async (t) => {
+  it("may push nobody else, whether the template is there or not, and who sees the place is told the right", async (t) => {
     const server = await startTestServer(t);
     await givenTemplate(server);
     const body = await bodyOf(await commandSource(t), COMMAND);
-    for (const name of ["devbox", "new"]) {
-      assert.equal((await statusOf(server, name, body, server.alice)).status, 403, name);
+    for (const [name, right] of [
+      ["devbox", "update"],
+      ["new", "create"],
+    ] as const) {
+      const { status, body: answer } = await statusOf(server, name, body, server.alice);
+      assert.equal(status, 403, name);
+      assert.match(answer.message, new RegExp(`it needs the right template:${right}$`));
       assert.equal((await statusOf(server, name, body, server.bob)).status, 404, name);
     }
     assert.deepEqual((await server.pool.query("select from template_imports")).rows, []);

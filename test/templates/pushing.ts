@@ -3,11 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { listen } from "../../src/db/listen.ts";
 import type { ProvisionerJobView } from "../../src/provisioner/job-view.ts";
 import { startWorker, type Worker, type WorkerOptions } from "../../src/provisioner/worker.ts";
 import { createSourceCache, packSource } from "../../src/templates/sources.ts";
+import { CHANNELS } from "../../src/wake.ts";
 import { startTestServer, type TestServer, type TestUser } from "../http/server.ts";
-import { givenDriver } from "../support/given.ts";
+import { givenDriver, silent } from "../support/given.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 export const ORGANIZATION = "/api/v2/organizations/default";
@@ -66,7 +68,11 @@ export async function givenPushWorker(
   server: TestServer,
   given: Partial<WorkerOptions> = {},
 ): Promise<Worker> {
-  const dir = await directoryWith(t, {});
+  // One hook for all, and in reverse: hooks after one that throws do not run, and directories in use cannot be removed.
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const dir = await mkdtemp(join(tmpdir(), "prebuildd-test-"));
+  stack.defer(() => rm(dir, { recursive: true, force: true }));
   const worker = startWorker(server.context, {
     drivers: { command: givenDriver(), terraform: givenDriver() },
     sourceOf: createSourceCache({ pool: server.pool, dir: join(dir, "sources") }).directoryOf,
@@ -74,12 +80,16 @@ export async function givenPushWorker(
     concurrency: 2,
     ...given,
   });
-  // No daemon listens here to what the server notifies.
-  const looking = setInterval(worker.poke, 50).unref();
-  t.after(() => {
-    clearInterval(looking);
-    return worker.drain(5_000);
-  });
+  stack.defer(() => worker.drain(5_000));
+  stack.use(
+    listen({
+      url: server.databaseUrl,
+      channels: [CHANNELS.jobs],
+      log: silent,
+      onNotification: worker.poke,
+      onSubscribed: worker.poke,
+    }),
+  );
   return worker;
 }
 
@@ -88,9 +98,7 @@ export async function givenPushes(t: TestContext, given: Partial<WorkerOptions> 
   const server = await startTestServer(t);
   const worker = await givenPushWorker(t, server, given);
   const pushed = async (name: string, directory: string, rest: Omit<PushBody, "source"> = {}) => {
-    const job = await push(server, name, await bodyOf(directory, rest));
-    worker.poke();
-    return ended(server, job);
+    return ended(server, await push(server, name, await bodyOf(directory, rest)));
   };
   const get = async (path: string) => {
     const answer = await server.send("GET", path, { as: server.admin });

@@ -12,7 +12,7 @@ export type JobInput = {
 export type ImportInput = { readonly template_id?: string };
 
 /** What a job is about: a build, or a version that is read from its source; all about that is in `template_imports`. */
-type JobType = "workspace_build" | "template_version_import";
+export type JobType = "workspace_build" | "template_version_import";
 
 export const provisionerJobs = pgTable(
   "provisioner_jobs",

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { access, constants, mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf } from "../../errors.ts";
 import { withDeadline } from "../../process/supervise.ts";
@@ -19,10 +19,11 @@ import { limitOutput } from "../output.ts";
 import { versionOf } from "./binary.ts";
 import { planIn, type Session } from "./commands.ts";
 import { declarationsOf } from "./declarations.ts";
-import { buildEnvironment, commonEnvironment, importEnvironment } from "./environment.ts";
+import { buildEnvironment, commonEnvironment, importEnvironment, otherParameters } from "./environment.ts";
 import { executeBuild } from "./execute.ts";
 import { clearLeftover, findLeftovers, removeOld } from "./leftovers.ts";
-import { type PreparedSource, prepareSource } from "./prepare.ts";
+import { initAgain, type PreparedSource, type PreparerOptions, prepareSource, readRoot } from "./prepare.ts";
+import { parameterNamesIn, problemWithValues } from "./root-module.ts";
 import { fillRunDir } from "./run-dir.ts";
 import { agentsOf, type State } from "./state.ts";
 import { createTurns } from "./turns.ts";
@@ -30,6 +31,9 @@ import { createTurns } from "./turns.ts";
 const MINUTE = 60_000;
 /** No import takes that long. */
 const OLD_IMPORT_MS = 60 * MINUTE;
+
+/** What builds and imports have in common. */
+type CommonSession = Omit<Session, "env" | "parameters">;
 
 export type TerraformDriverOptions = {
   /** The path of terraform or tofu. */
@@ -73,43 +77,66 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
   const inTurn = createTurns();
   let version: Promise<string> | undefined;
 
-  async function prepare(sourceDir: string, context: DriverContext): Promise<PreparedSource> {
+  /** How inits are done; a sentence says why they cannot be. */
+  async function preparer(): Promise<PreparerOptions | string> {
     version ??= versionOf(binary, host);
     const known = await version.catch((error: unknown) => ({ problem: messageOf(error) }));
     if (typeof known !== "string") {
       version = undefined; // it may be there again for the next build
-      return { ok: false, error: `${binary} cannot be run: ${known.problem}` };
+      return `${binary} cannot be run: ${known.problem}`;
     }
+    const problem = await whyNotWritable(directory);
+    if (problem !== undefined) return problem;
     const env = commonEnvironment(common);
     const { pluginCacheDir } = common;
-    const how = { binary, version: known, directory, pluginCacheDir, env, killGraceMs, initTimeoutMs };
-    return await prepareSource(sourceDir, how, context);
+    return { binary, version: known, directory, pluginCacheDir, env, killGraceMs, initTimeoutMs };
+  }
+
+  /** @param parameters the names that values of the source must not take the place of */
+  async function prepare(
+    sourceDir: string,
+    parameters: readonly string[],
+    context: DriverContext,
+  ): Promise<PreparedSource> {
+    const how = await preparer();
+    if (typeof how === "string") return { ok: false, error: how };
+    const prepared = await prepareSource(sourceDir, how, context);
+    if (!prepared.ok) return prepared;
+    const overruled = problemWithValues(await readRoot(prepared.directory), parameters);
+    return overruled === undefined ? prepared : { ok: false, error: overruled };
   }
 
   /** Does work with a limited log and time. */
-  async function within<T>(given: DriverContext, work: (session: Omit<Session, "env">) => Promise<T>): Promise<T> {
+  async function within<T>(given: DriverContext, work: (session: CommonSession) => Promise<T>): Promise<T> {
     using deadline = withDeadline(given.signal, timeoutMs);
+    const context = { signal: deadline.signal, log: limitOutput((line) => given.log(line)) };
     return await work({
+      ...context,
       binary,
       killGraceMs,
       lockTimeoutSeconds,
-      signal: deadline.signal,
-      log: limitOutput((line) => given.log(line)),
+      async init(runDir) {
+        const how = await preparer();
+        return typeof how === "string" ? how : await initAgain(runDir, how, context);
+      },
       overdueMs: () => (deadline.passed ? timeoutMs : undefined),
     });
   }
 
   /** What all work on a workspace's directory needs. */
-  const meansOf = (request: BuildRequest, session: Omit<Session, "env">) => ({
+  const meansOf = (request: BuildRequest, session: CommonSession) => ({
     directory: join(workspaces, request.workspace.id),
     sessionFor(state: State | undefined) {
       const made = buildEnvironment(request, { ...common, agents: agentsOf(state), hash: sha256 });
-      return made.ok ? { ...session, env: made.environment } : { error: made.error };
+      if (!made.ok) return { error: made.error };
+      return { ...session, env: made.environment, parameters: otherParameters(request.parameters) };
     },
-    prepare: () => prepare(request.sourceDir, session),
+    prepare: () => prepare(request.sourceDir, Object.keys(request.parameters), session),
   });
 
   async function build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
+    const problem = await whyNotWritable(directory);
+    if (problem !== undefined) return { ok: false, state: request.state, error: problem };
     const { signal } = context;
     const output = "waiting until other work on what this workspace has here has ended";
     const onWait = () => context.log({ level: "info", stage: "state", output });
@@ -135,15 +162,17 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
 
   async function importSource({ sourceDir }: ImportRequest, context: DriverContext): Promise<ImportResult> {
     return await within(context, async (session) => {
-      const prepared = await prepare(sourceDir, session);
+      const prepared = await prepare(sourceDir, [], session);
       if (!prepared.ok) return prepared;
       const runDir = join(imports, randomUUID());
       try {
         await fillRunDir(runDir, prepared.directory, null);
         const env = importEnvironment(common);
-        const planned = await planIn({ ...session, env }, runDir, { destroy: false });
-        if (planned.ok) return { ok: true, ...declarationsOf(planned.plan) };
-        return { ok: false, error: withAdvice(planned.error) };
+        const planned = await planIn({ ...session, env, parameters: {} }, runDir, { destroy: false });
+        if (!planned.ok) return { ok: false, error: withAdvice(planned.error) };
+        const declared = declarationsOf(planned.plan);
+        const overruled = problemWithValues(await readRoot(runDir), parameterNamesIn(declared));
+        return overruled === undefined ? { ok: true, ...declared } : { ok: false, error: overruled };
       } finally {
         await rm(runDir, { recursive: true, force: true });
       }
@@ -152,6 +181,17 @@ export function createTerraformDriver(options: TerraformDriverOptions): Driver {
 
   // Agents of Terraform templates report to nobody here: who has started has started.
   return { build, isReady: async () => true, importSource, leftovers, clearLeftover: clear };
+}
+
+/** Says why nothing can be kept in the directory, which is made if it is not there; undefined when it can. */
+async function whyNotWritable(directory: string): Promise<string | undefined> {
+  try {
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `${directory} cannot be written to (${messageOf(error)}): let the user that runs prebuildd write there`;
+  }
 }
 
 /** What to do about an error that Terraform explains for somebody at a terminal. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { isUuid } from "../../uuid.ts";
 import type { BuildRequest } from "../driver.ts";
-import { buildEnvironment, commonEnvironment, importEnvironment } from "./environment.ts";
+import { buildEnvironment, commonEnvironment, importEnvironment, otherParameters } from "./environment.ts";
 
 const request = (over: Partial<BuildRequest> = {}): BuildRequest => ({
   workspace: {
@@ -58,10 +59,12 @@ test("what is inherited is only what is listed, and never what changes how Terra
   });
 });
 
-test("reading what a source declares knows of no workspace and of no parameters", () => {
+test("reading what a source declares knows of no parameters, and of a workspace that is none but looks like one", () => {
   const environment = importEnvironment(common);
   assert.equal(environment["TF_VAR_prebuildd_is_prebuild"], "false");
-  assert.equal(environment["TF_VAR_prebuildd_workspace_id"], "");
+  assert.ok(isUuid(environment["TF_VAR_prebuildd_workspace_id"] ?? ""));
+  assert.equal(environment["TF_VAR_prebuildd_transition"], "start");
+  for (const what of ["name", "owner"]) assert.ok(environment[`TF_VAR_prebuildd_workspace_${what}`]);
   assert.deepEqual(
     Object.keys(environment).filter((name) => name.startsWith("CODER_")),
     [],
@@ -75,13 +78,22 @@ describe("a parameter", () => {
     assert.equal(environment["CODER_PARAMETER_hash(disk_size)"], "10");
   });
 
-  test("whose name no variable can have is only what the provider looks for", () => {
-    const environment = environmentOf({ parameters: { "disk size": "10", "9": "x" } });
+  test("whose name no shell lets through is only what the provider looks for, and passed on in another way", () => {
+    const parameters = { "disk-size": "10", "disk size": "10", "9": "x", "\0": "x" };
+    assert.deepEqual(otherParameters({ ...parameters, plain: "1", _x9: "2" }), parameters);
+    const environment = environmentOf({ parameters });
     assert.equal(environment["CODER_PARAMETER_hash(disk size)"], "10");
     assert.deepEqual(
       Object.keys(environment).filter((name) => /^TF_VAR_(?!prebuildd_)/.test(name)),
       [],
     );
+  });
+
+  test("cannot hold a NUL character, whatever its name is", () => {
+    for (const name of ["size", "my-size"]) {
+      const made = buildEnvironment(request({ parameters: { [name]: "a\0" } }), { ...common, agents: [], hash });
+      assert.match(made.ok ? "" : made.error, /would hold a NUL character/);
+    }
   });
 
   test("cannot pretend to be a fact about the workspace", () => {

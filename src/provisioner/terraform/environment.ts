@@ -24,11 +24,22 @@ export function commonEnvironment({ host, inherit, pluginCacheDir }: CommonOptio
   };
 }
 
-/** The same for reading what a source declares: no parameters, so that the defaults count. */
+/**
+ * The same for reading what a source declares: no parameters, so that the defaults count, and a workspace that is none,
+ * with facts that a template which checks them accepts.
+ */
 export function importEnvironment(options: CommonOptions): Record<string, string> {
-  const nothing = { id: "", name: "", owner: "", transition: "", isPrebuild: "false", isPrebuildClaim: "false" };
-  return { ...commonEnvironment(options), ...factVariables(nothing) };
+  return { ...commonEnvironment(options), ...factVariables(NO_WORKSPACE) };
 }
+
+const NO_WORKSPACE: Facts = {
+  id: "00000000-0000-4000-8000-000000000000",
+  name: "workspace",
+  owner: "owner",
+  transition: "start",
+  isPrebuild: "false",
+  isPrebuildClaim: "false",
+};
 
 /** The whole environment of a build's commands: what is common, the parameters, and the workspace's facts. */
 export function buildEnvironment(
@@ -109,6 +120,16 @@ const FACTS: ReadonlySet<string> = new Set([
   "prebuildd_is_prebuild_claim",
 ]);
 
+/** The parameters that Terraform cannot get as variables of its environment. */
+export function otherParameters(parameters: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !isInheritable(name)));
+}
+
+/** A shell stands between us and Terraform, and shells drop variables with other names. */
+function isInheritable(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+}
+
 function parameterVariables(
   parameters: Readonly<Record<string, string>>,
   hash: (text: string) => string,
@@ -116,8 +137,7 @@ function parameterVariables(
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(parameters)) {
     environment[`CODER_PARAMETER_${hash(name)}`] = value;
-    // A shell stands between us and Terraform, and shells drop variables with other names.
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) environment[`TF_VAR_${name}`] = value;
+    if (isInheritable(name)) environment[`TF_VAR_${name}`] = value;
   }
   return environment;
 }

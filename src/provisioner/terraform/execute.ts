@@ -3,11 +3,12 @@ import { messageOf } from "../../errors.ts";
 import type { BuildContext, BuildRequest, BuildResult } from "../driver.ts";
 import { applyIn, planIn, type Session } from "./commands.ts";
 import { dailyCostOf } from "./cost.ts";
+import { awaitLastWork } from "./last-work.ts";
 import type { PlanJson } from "./plan-json.ts";
 import type { PreparedSource } from "./prepare.ts";
 import { planLineLevel, replacementBlock } from "./replacement-log.ts";
 import { replacementsOf } from "./replacements.ts";
-import { awaitLastWork, fillRunDir, noteKept, orphansDirOf, readState } from "./run-dir.ts";
+import { fillRunDir, orphansDirOf } from "./run-dir.ts";
 import {
   addressesIn,
   agentsOf,
@@ -17,7 +18,11 @@ import {
   type StartingState,
   type State,
 } from "./state.ts";
-import { keepAtLast, MAX_STATE_BYTES, watchState } from "./state-keeper.ts";
+import { noteOffered, noteStored, readAfterApply, readLeft, setAside } from "./state-files.ts";
+import { keepAtLast, watchState } from "./state-keeper.ts";
+
+/** With a larger state no build makes anything; what one has made is stored however large it is. */
+const MAX_STATE_BYTES = 64 * 1024 * 1024;
 
 export type BuildOptions = {
   readonly request: BuildRequest;
@@ -39,48 +44,78 @@ export async function executeBuild(options: BuildOptions): Promise<BuildResult> 
   const { request, directory } = options;
   const { signal, log } = options.waiting;
   const context = { ...options.context, keepState: noting(options) };
-  const orphansDir = orphansDirOf(directory);
-  for (const dir of [directory, orphansDir]) await awaitLastWork(dir, signal);
-  const left = await readState(directory);
+  const failedFrom = (state: Buffer | null) => (error: string) => ({ ok: false, state, error }) as const;
+  const running = await awaitOthers(directory, signal);
+  if (running !== undefined) return failedFrom(request.state)(running);
+  const left = await readLeft(directory, request.state);
   const start = chooseState(request.state, left);
-  tellAboutLeftState(start, left.damaged, options);
-  const nothingLeft = start.state === null || isEmpty(start.state);
-  if (request.transition === "delete" && nothingLeft && !start.orphans && !left.damaged) {
-    await context.commitCost(0);
+  if (!start) {
+    const error = `the stored state cannot be read, and an earlier attempt has left one in ${directory}: see what exists, and remove the directory when nobody needs it`;
+    return failedFrom(request.state)(error);
+  }
+  const failed = failedFrom(start.state);
+  tellAboutLeftState(start, options);
+  const nothingIsKnown = start.state === null || isEmpty(start.state);
+  if (request.transition === "delete" && nothingIsKnown && !start.orphans) {
+    if (left.damaged) {
+      const error = `an attempt that died left a damaged state in ${directory}, and nothing else says what it made: see what the state names, remove that, and then the directory`;
+      return failed(error);
+    }
     await removeDirectory(directory, options);
     return { ok: true, state: null, agents: [] };
   }
-  const failed = (error: string): BuildResult => ({ ok: false, state: start.state, error });
+  if (start.state && start.state.length > MAX_STATE_BYTES && request.transition !== "delete") {
+    const error = `the state has ${start.state.length} bytes, and with more than 64 MiB nothing further is made: split the template, and delete the workspace`;
+    return failed(error);
+  }
   if (signal.aborted) return failed("terraform was canceled before it began");
+  if (start.adopted && start.state && !(await context.keepState(start.state))) return failed(TAKEN_OVER);
   const session = options.sessionFor(start.state ? parseState(start.state) : undefined);
   if ("error" in session) return failed(session.error);
   const prepared = await options.prepare();
   if (!prepared.ok) return failed(prepared.error);
+  // While this process was stopped, another one may have begun.
+  const begun = await awaitOthers(directory, signal);
+  if (begun !== undefined) return failed(begun);
   if (start.orphans) {
-    const error = await destroyOrphans(session, orphansDir, prepared.directory, start.orphans);
+    const error = await destroyOrphans(session, orphansDirOf(directory), prepared.directory, start.orphans);
     if (error !== undefined) return failed(`what an earlier attempt left could not be removed: ${error}`);
   }
+  if (left.damaged) {
+    const output = `an attempt that died left a damaged state, which may name what nothing else does: it is kept as ${await setAside(directory, new Date())}`;
+    log({ level: "warn", stage: "state", output });
+  }
   await fillRunDir(directory, prepared.directory, start.state);
+  // Not only tried: without the note nobody could go on from what this build makes.
+  await noteStored(directory, start.state);
   const onError = (error: unknown) => {
     log({ level: "warn", stage: "state", output: `what has been done could not be stored: ${messageOf(error)}` });
   };
-  const result = await change(session, { ...options, context }, start.state, onError);
-  if (result.state && result.state.length > MAX_STATE_BYTES) {
-    const error = `the state has ${result.state.length} bytes, and at most 16 MiB are kept: split the template; what was made stands in ${directory} until it is destroyed`;
-    return { ok: false, state: start.state, error };
-  }
-  if (await keepAtLast(result.state, context.keepState, onError)) await removeDirectory(directory, options);
+  const { result, isWhole } = await change(session, { ...options, context }, start.state, onError);
+  const isStored = await keepAtLast(result.state, context.keepState, onError);
+  if (isStored && isWhole) await removeDirectory(directory, options);
   return result;
 }
 
-/** Stores a state, and notes in the directory that it is stored: who finds it there then knows that nothing is lost. */
+const TAKEN_OVER = "another worker has taken this build over";
+
+/** Waits for what another process has started for this workspace; a sentence when that goes on. */
+async function awaitOthers(directory: string, signal: AbortSignal): Promise<string | undefined> {
+  return (await awaitLastWork(directory, signal)) ?? (await awaitLastWork(orphansDirOf(directory), signal));
+}
+
+/** Stores a state, and notes in the directory what becomes of it. The notes help whoever finds them; the state counts. */
 function noting({ context, directory }: BuildOptions): BuildContext["keepState"] {
   return async (state) => {
+    await noteOffered(directory, state).catch(() => {});
     const kept = await context.keepState(state);
-    if (kept) await noteKept(directory, state).catch(() => {}); // only a hint
+    if (kept) await noteStored(directory, state).catch(() => {});
     return kept;
   };
 }
+
+/** What came of a change; and whether its state tells of all that was made, as far as Terraform knows. */
+type Changed = { readonly result: BuildResult; readonly isWhole: boolean };
 
 /** Plans and applies; the result holds the state that came of it. */
 async function change(
@@ -88,8 +123,9 @@ async function change(
   { request, context, directory }: BuildOptions,
   state: Buffer | null,
   onError: (error: unknown) => void,
-): Promise<BuildResult> {
-  const failed = (error: string, kept = state): BuildResult => ({ ok: false, state: kept, error });
+): Promise<Changed> {
+  const whole = (result: BuildResult): Changed => ({ result, isWhole: true });
+  const failed = (error: string, kept = state) => whole({ ok: false, state: kept, error });
   const destroy = request.transition === "delete";
   const isClaim = request.stage === "claim" && request.transition === "start";
   const planned = await planIn(session, directory, { destroy, ...(isClaim ? { levelOf: planLineLevel } : {}) });
@@ -100,21 +136,25 @@ async function change(
     if (!planned.warned) logReplacements(session, planned.plan);
   }
   // Who has lost the build must not make anything: another worker starts from the state that is stored now.
-  if (!(await context.keepState(state ?? Buffer.alloc(0)))) return failed("another worker has taken this build over");
+  if (!(await context.keepState(state ?? Buffer.alloc(0)))) return failed(TAKEN_OVER);
   const watching = watchState(directory, { known: state, keep: context.keepState, onError });
-  const error = await applyIn(session, directory, { destroy });
-  await watching.stop();
-  const kept = (await readState(directory)).state ?? state;
+  const { error, dump } = await applyIn(session, directory, { destroy });
+  const known = await watching.stop();
+  const after = await readAfterApply(directory, { known, dump, succeeded: error === undefined });
+  const kept = after.state;
+  if (after.problem !== undefined) {
+    const problem = error === undefined ? after.problem : `${error}: ${after.problem}`;
+    return { result: { ok: false, state: kept, error: problem }, isWhole: false };
+  }
   if (error !== undefined) return failed(error, kept);
   if (destroy) {
     if (kept && !isEmpty(kept)) return failed("terraform destroyed everything, but its state still holds some", kept);
-    await context.commitCost(0).catch(onError);
-    return { ok: true, state: null, agents: [] };
+    return whole({ ok: true, state: null, agents: [] });
   }
-  if (request.transition === "stop") return { ok: true, state: kept, agents: [] };
+  if (request.transition === "stop") return whole({ ok: true, state: kept, agents: [] });
   const names = new Set(agentsOf(kept ? parseState(kept) : undefined).map(({ name }) => name));
   const agents = (names.size > 0 ? [...names] : ["main"]).map((name) => ({ name, ready: true }));
-  return { ok: true, state: kept, agents, replacements: isClaim ? replacementsOf(planned.plan) : null };
+  return whole({ ok: true, state: kept, agents, replacements: isClaim ? replacementsOf(planned.plan) : null });
 }
 
 function logReplacements(session: Session, plan: PlanJson): void {
@@ -134,15 +174,13 @@ export async function destroyOrphans(
   await fillRunDir(directory, prepared, Buffer.from(JSON.stringify(orphans)));
   const planned = await planIn(session, directory, { destroy: true });
   if (!planned.ok) return planned.error;
-  const error = await applyIn(session, directory, { destroy: true });
+  const { error } = await applyIn(session, directory, { destroy: true });
   if (error === undefined) await rm(directory, { recursive: true, force: true });
   return error;
 }
 
-function tellAboutLeftState({ adopted, orphans }: StartingState, damaged: boolean, options: BuildOptions): void {
-  const { log } = options.waiting;
-  const tell = (level: "info" | "warn", output: string) => log({ level, stage: "state", output });
-  if (damaged) tell("warn", `an attempt that died left a damaged state in ${options.directory}: it is not used`);
+function tellAboutLeftState({ adopted, orphans }: StartingState, options: BuildOptions): void {
+  const tell = (level: "info" | "warn", output: string) => options.waiting.log({ level, stage: "state", output });
   if (adopted) tell("info", "an attempt that died left a further state: going on from there");
   for (const address of orphans ? addressesIn(orphans) : []) {
     tell("warn", `an attempt that died left ${address}, which the stored state does not know: it is removed first`);

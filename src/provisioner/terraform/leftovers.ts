@@ -4,9 +4,11 @@ import { isUuid } from "../../uuid.ts";
 import type { BuildRequest, Leftover, LeftoverContext } from "../driver.ts";
 import type { Session } from "./commands.ts";
 import { destroyOrphans } from "./execute.ts";
+import { awaitLastWork } from "./last-work.ts";
 import type { PreparedSource } from "./prepare.ts";
-import { awaitLastWork, orphansDirOf, readState, touchedAt, workspaceOf } from "./run-dir.ts";
+import { orphansDirOf, touchedAt, workspaceOf } from "./run-dir.ts";
 import { addressesIn, parseState, type State, unknownTo } from "./state.ts";
+import { readLeft } from "./state-files.ts";
 
 /** Finds the workspaces of which something lies in the directory that nothing has touched for as long as `ageMs`. */
 export async function findLeftovers(workspaces: string, ageMs: number): Promise<Leftover[]> {
@@ -44,10 +46,13 @@ export type ClearOptions = {
 export async function clearLeftover(options: ClearOptions): Promise<readonly string[] | undefined> {
   const { request, context, directory, signal } = options;
   const orphansDir = orphansDirOf(directory);
-  for (const dir of [directory, orphansDir]) await awaitLastWork(dir, signal);
+  for (const dir of [directory, orphansDir]) {
+    const running = await awaitLastWork(dir, signal);
+    if (running !== undefined) throw new Error(running);
+  }
   signal.throwIfAborted();
   // First what somebody was destroying already: that directory is needed for the rest.
-  const lefts = [await readState(orphansDir), await readState(directory)];
+  const lefts = [await readLeft(orphansDir, request.state), await readLeft(directory, request.state)];
   if (lefts.some(({ damaged }) => damaged)) {
     throw new Error("the state there cannot be read: see what it names, remove that, and then the directory");
   }

@@ -5,6 +5,7 @@ import { withDeadline } from "../../process/supervise.ts";
 import type { DriverContext } from "../driver.ts";
 import { describeFailure } from "../outcome.ts";
 import { withInitLock } from "./init-lock.ts";
+import { isOfInterest, OVERRIDE, problemWithNames, type RootFile } from "./root-module.ts";
 import { runTerraform } from "./terraform.ts";
 
 export type PreparedSource =
@@ -23,9 +24,6 @@ export type PreparerOptions = {
   /** How long an init may take before it gives way to the others. */
   readonly initTimeoutMs: number;
 };
-
-/** Whatever backend or cloud the template names: its state is ours to keep. The last file in the alphabet has the last word. */
-const OVERRIDE = { file: "~prebuildd_override.tf", text: 'terraform {\n  backend "local" {}\n}\n' } as const;
 
 /** What a source must not bring along: somebody's state, and what an init of theirs has left. */
 const NOT_COPIED = /^(\.terraform|\.terraform\.tfstate\.lock\.info|terraform\.tfstate(\..*)?|errored\.tfstate)$/;
@@ -54,24 +52,13 @@ export async function prepareSource(
     await mkdir(prepared, { recursive: true, mode: 0o700 });
     await mkdir(options.pluginCacheDir, { recursive: true });
     await removeLeftovers(prepared);
+    const problem = problemWithNames(await readdir(source));
+    if (problem !== undefined) return { ok: false, error: problem };
     const partial = join(prepared, `${PARTIAL}${randomUUID()}`);
     try {
       await copySource(source, partial);
-      using deadline = withDeadline(lockSignal, options.initTimeoutMs);
-      const outcome = await runTerraform({
-        binary: options.binary,
-        args: ["init", "-input=false", "-no-color"],
-        cwd: partial,
-        env: options.env,
-        signal: deadline.signal,
-        killGraceMs: options.killGraceMs,
-        stage: "init",
-        log,
-      });
-      if (outcome.kind !== "succeeded") {
-        const ended = deadline.passed ? ({ kind: "timed_out", afterMs: options.initTimeoutMs } as const) : outcome;
-        return { ok: false, error: describeFailure("terraform init", ended) };
-      }
+      const error = await runInit(partial, options, { signal: lockSignal, log });
+      if (error !== undefined) return { ok: false, error };
       await rename(target, `${partial}-old`).catch(() => {}); // as a rule there is none
       await rm(`${partial}-old`, { recursive: true, force: true });
       await rename(partial, target);
@@ -81,9 +68,24 @@ export async function prepareSource(
     }
   }
 
-  const onWait = () => log({ level: "info", stage: "init", output: "waiting until another init has ended" });
-  const done = await withInitLock(options.directory, { signal, onWait }, init);
-  return done ?? { ok: false, error: describeFailure("terraform init", { kind: "canceled" }) };
+  const done = await withInitLock(options.directory, waiting({ signal, log }), init);
+  return done ?? { ok: false, error: CANCELED };
+}
+
+/**
+ * Has the directory of a build fetch what its source and its state need, apart from what others share.
+ * @returns why that failed
+ */
+export async function initAgain(
+  directory: string,
+  options: PreparerOptions,
+  { signal, log }: DriverContext,
+): Promise<string | undefined> {
+  const done = await withInitLock(options.directory, waiting({ signal, log }), async (lockSignal) => {
+    await rm(join(directory, ".terraform"), { recursive: true, force: true });
+    return { error: await runInit(directory, options, { signal: lockSignal, log }) };
+  });
+  return done ? done.error : CANCELED;
 }
 
 /** Copies a prepared source to where a build may write; the copies share what init has fetched. */
@@ -95,20 +97,52 @@ export async function copyPrepared(prepared: string, target: string): Promise<vo
   });
 }
 
+/** The files right in a directory whose text is of interest here; none that cannot be read. */
+export async function readRoot(directory: string): Promise<RootFile[]> {
+  const names = (await readdir(directory)).filter(isOfInterest).toSorted();
+  const files: RootFile[] = [];
+  for (const name of names) {
+    const text = await readFile(join(directory, name), "utf8").catch(() => undefined);
+    if (text !== undefined) files.push({ name, text });
+  }
+  return files;
+}
+
+const CANCELED = describeFailure("terraform init", { kind: "canceled" });
+
+const waiting = ({ signal, log }: DriverContext) => ({
+  signal,
+  onWait: () => log({ level: "info", stage: "init", output: "waiting until another init has ended" }),
+});
+
+/** Runs an init in a limited time; to be called with the lock only. @returns why that failed */
+async function runInit(
+  cwd: string,
+  { binary, env, initTimeoutMs, killGraceMs }: PreparerOptions,
+  { signal, log }: DriverContext,
+): Promise<string | undefined> {
+  using deadline = withDeadline(signal, initTimeoutMs);
+  const args = ["init", "-input=false", "-no-color"];
+  const command = { binary, args, cwd, env, killGraceMs, stage: "init", log };
+  const outcome = await runTerraform({ ...command, signal: deadline.signal });
+  if (outcome.kind === "succeeded") return undefined;
+  const ended = deadline.passed ? ({ kind: "timed_out", afterMs: initTimeoutMs } as const) : outcome;
+  return describeFailure("terraform init", ended);
+}
+
 async function copySource(source: string, target: string): Promise<void> {
   await mkdir(target, { mode: 0o700 });
   for (const entry of await readdir(source)) {
     if (NOT_COPIED.test(entry)) continue;
     await cp(join(source, entry), join(target, entry), { recursive: true, verbatimSymlinks: true });
   }
-  await rm(join(target, OVERRIDE.file), { force: true });
-  await writeFile(join(target, OVERRIDE.file), OVERRIDE.text);
+  await writeFile(join(target, OVERRIDE.name), OVERRIDE.text);
 }
 
 /** Whether it is there with all plugins; somebody may have emptied the cache that they are links into. */
 async function isComplete(directory: string): Promise<boolean> {
   if (!(await stat(directory).catch(() => undefined))?.isDirectory()) return false;
-  const override = await readFile(join(directory, OVERRIDE.file), "utf8").catch(() => "");
+  const override = await readFile(join(directory, OVERRIDE.name), "utf8").catch(() => "");
   if (override !== OVERRIDE.text) return false;
   const options = { recursive: true, withFileTypes: true } as const;
   const entries = await readdir(join(directory, ".terraform", "providers"), options).catch(() => []);

@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FILES } from "./run-dir.ts";
 import { parseState } from "./state.ts";
 
-/** The largest state of a workspace; it is stored with every one of its builds. */
-export const MAX_STATE_BYTES = 16 * 1024 * 1024;
+/** The largest state that is stored while Terraform works on it; at its end each one is. */
+const MAX_WATCHED_BYTES = 16 * 1024 * 1024;
 
 /** How often a state that Terraform is working on is looked at. */
 const LOOK_EVERY_MS = 250;
@@ -22,9 +22,13 @@ type WatchOptions = {
 
 /**
  * Stores the state in a directory whenever Terraform has written it, which it does for each resource, so that what
- * exists is known even if this machine is gone before the build ends. Stopping waits for what is being stored.
+ * exists is known even if this machine is gone before the build ends. Stopping waits for what is being stored, and tells
+ * what was stored last.
  */
-export function watchState(directory: string, { known, keep, onError }: WatchOptions): { stop(): Promise<void> } {
+export function watchState(
+  directory: string,
+  { known, keep, onError }: WatchOptions,
+): { stop(): Promise<Buffer | null> } {
   const path = join(directory, FILES.state);
   const stopping = new AbortController();
   let seen = "";
@@ -33,7 +37,7 @@ export function watchState(directory: string, { known, keep, onError }: WatchOpt
   async function look(): Promise<void> {
     const info = await stat(path, { bigint: true }).catch(() => undefined);
     const version = info ? `${info.ino} ${info.size} ${info.mtimeNs}` : "";
-    if (!info || version === seen || info.size > MAX_STATE_BYTES) return;
+    if (!info || version === seen || info.size > MAX_WATCHED_BYTES) return;
     const state = await readFile(path);
     // It may just be being written; the next look finds it whole.
     if (!parseState(state)) return;
@@ -54,6 +58,7 @@ export function watchState(directory: string, { known, keep, onError }: WatchOpt
     async stop() {
       stopping.abort();
       await watching;
+      return stored;
     },
   };
 }

@@ -27,7 +27,12 @@ const stateWith = (over: Partial<State> = {}): State => ({
   ...over,
 });
 const bytes = (state: unknown) => Buffer.from(JSON.stringify(state));
-const left = (state: unknown, kept = false) => ({ state: bytes(state), kept });
+const left = (state: unknown, over: { kept?: boolean; goesOn?: boolean } = {}) => ({
+  state: bytes(state),
+  kept: false,
+  goesOn: false,
+  ...over,
+});
 
 describe("a state", () => {
   const unusable = {
@@ -68,63 +73,90 @@ describe("a build starts from", () => {
   const later = stateWith({ serial: 4 });
 
   test("the stored state when nothing was left", () => {
-    const none = { state: null, kept: false };
+    const none = { state: null, kept: false, goesOn: true };
     assert.deepEqual(chooseState(stored, none), { state: stored, adopted: false, orphans: null });
     assert.deepEqual(chooseState(null, none), { state: null, adopted: false, orphans: null });
   });
 
-  test("what was left when nothing is stored, or nothing that can be read", () => {
-    for (const nothing of [null, Buffer.from("garbage")]) {
-      const choice = chooseState(nothing, left(later));
+  test("what was left when it went on from what is stored, be it nothing", () => {
+    for (const from of [stored, null]) {
+      const choice = chooseState(from, left(later, { goesOn: true }));
       assert.deepEqual(choice, { state: bytes(later), adopted: true, orphans: null });
     }
   });
 
-  test("what was left when it is further than what is stored", () => {
-    assert.equal(chooseState(stored, left(later)).adopted, true);
-  });
-
-  for (const [what, state] of [
-    ["is as far", stateWith()],
-    ["is less far", stateWith({ serial: 2 })],
-    ["is of another lineage, however far", stateWith({ serial: 99, lineage: "theirs" })],
+  for (const [what, from, state, goesOn] of [
+    ["is the same", stored, stateWith(), false],
+    ["came before it", stored, stateWith({ serial: 2 }), true],
+    ["went another way, however far", stored, stateWith({ serial: 99 }), false],
+    ["is of another lineage, however far", stored, stateWith({ serial: 99, lineage: "theirs" }), false],
+    ["went on from a state that was deleted since", null, later, false],
   ] as const) {
     test(`what is stored when what was left ${what}`, () => {
-      assert.deepEqual(chooseState(stored, left(state)), { state: stored, adopted: false, orphans: null });
+      assert.deepEqual(chooseState(from, left(state, { goesOn })), { state: from, adopted: false, orphans: null });
     });
   }
 
   test("what is stored when what was left cannot be read", () => {
-    const choice = chooseState(stored, { state: Buffer.from("garbage"), kept: false });
+    const choice = chooseState(stored, { state: Buffer.from("garbage"), kept: false, goesOn: true });
     assert.deepEqual(choice, { state: stored, adopted: false, orphans: null });
+  });
+
+  test("nothing when something was left and what is stored cannot be read", () => {
+    assert.equal(chooseState(Buffer.from("garbage"), left(later)), undefined);
   });
 });
 
 describe("orphans", () => {
   const known = stateWith({ resources: [resource("a", withId("1")), resource("b", withId("1", 0), withId("2", 1))] });
 
-  test("are what the stored state does not know, by address and id", () => {
+  test("are what the stored state does not know by its id", () => {
     const theirs = stateWith({
       lineage: "theirs",
       resources: [
         resource("a", withId("9")),
-        resource("b", withId("1", 0), withId("9", 1), withId("3", 2)),
-        { ...resource("a", withId("1")), module: "module.m" },
-        { ...resource("c", withId("1")), mode: "data" },
+        resource("b", withId("1", 0), withId("8", 1), withId("3", 2)),
+        { ...resource("c", withId("7")), mode: "data" },
       ],
     });
     assert.deepEqual(orphansOf(theirs, known)?.resources, [
       resource("a", withId("9")),
-      resource("b", withId("9", 1), withId("3", 2)),
-      { ...resource("a", withId("1")), module: "module.m" },
+      resource("b", withId("8", 1), withId("3", 2)),
     ]);
+  });
+
+  test("are none of those that are known with another address, which a count or a move has given them", () => {
+    const moved = [
+      resource("a", withId("1", 0)),
+      resource("renamed", withId("2")),
+      { ...resource("a", withId("1")), module: "module.m", provider: 'module.m.provider["example.com/vm"]' },
+    ];
+    const living = stateWith({
+      resources: [...known.resources, { ...resource("x", withId("1")), provider: 'provider["example.com/vm"].west' }],
+    });
+    assert.equal(orphansOf(stateWith({ lineage: "theirs", resources: moved }), living), null);
+  });
+
+  test("are those whose id only something of another type or provider has", () => {
+    const others = [
+      { ...resource("a", withId("1")), type: "disk" },
+      { ...resource("a", withId("1")), provider: 'provider["example.com/other"]' },
+    ];
+    const theirs = stateWith({ lineage: "theirs", resources: others });
+    assert.deepEqual(orphansOf(theirs, known)?.resources, others);
+  });
+
+  test("are told by their address when they have no id", () => {
+    const nameless = (name: string) => resource(name, { attributes: { size: 1 } });
+    const theirs = stateWith({ lineage: "theirs", resources: [nameless("a"), nameless("c")] });
+    assert.deepEqual(orphansOf(theirs, known)?.resources, [nameless("c")]);
   });
 
   test("are none when everything is known, or was when it was left", () => {
     assert.equal(orphansOf(known, known), null);
     const earlier = stateWith({ serial: 2, resources: [resource("a", withId("0"))] });
-    assert.equal(chooseState(bytes(known), left(earlier, true)).orphans, null);
-    assert.deepEqual(chooseState(bytes(known), left(earlier)).orphans?.resources, earlier.resources);
+    assert.equal(chooseState(bytes(known), left(earlier, { kept: true }))?.orphans, null);
+    assert.deepEqual(chooseState(bytes(known), left(earlier))?.orphans?.resources, earlier.resources);
   });
 });
 
@@ -149,7 +181,7 @@ describe("when no build is there to go on from left states", () => {
   });
 
   test("what was stored once is not, for later ones have gone on from there", () => {
-    assert.deepEqual(unknownTo(stored, [left(further, true)]), []);
+    assert.deepEqual(unknownTo(stored, [left(further, { kept: true })]), []);
   });
 
   test("what two of them know is named once", () => {

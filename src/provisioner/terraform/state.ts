@@ -10,6 +10,8 @@ type StateResource = {
   readonly mode?: unknown;
   readonly type?: unknown;
   readonly name?: unknown;
+  /** With its source in quotes, behind the module that configures it. */
+  readonly provider?: unknown;
   readonly instances: readonly StateInstance[];
 };
 
@@ -48,21 +50,37 @@ export type StartingState = {
   readonly orphans: State | null;
 };
 
+/** What an attempt that did not end in order has left as its state. */
+export type LeftState = {
+  readonly state: Buffer | null;
+  /** That very state was stored once, so that all which came after it went on from there. */
+  readonly kept: boolean;
+  /** It went on from what is stored now. */
+  readonly goesOn: boolean;
+};
+
 /**
  * Decides between the state of the database and one that an attempt which died has left in the workspace's directory.
- * What was left counts when the database has nothing, or an earlier state of the same lineage.
- * @param left.kept that very state was stored once, so that all which came after it went on from there
+ * What was left counts only when it went on from what is stored: a serial alone does not say so, for another worker may
+ * have gone another way from the same state.
+ * @returns undefined when the stored state cannot be read, and so does not say what it knows of what was left
  */
-export function chooseState(
-  stored: Buffer | null,
-  { state: left, kept }: { readonly state: Buffer | null; readonly kept: boolean },
-): StartingState {
-  const leftState = left ? parseState(left) : undefined;
-  if (!left || !leftState) return { state: stored, adopted: false, orphans: null };
+export function chooseState(stored: Buffer | null, left: LeftState): StartingState | undefined {
+  const leftState = left.state ? parseState(left.state) : undefined;
+  const nothingNew: StartingState = { state: stored, adopted: false, orphans: null };
+  if (!left.state || !leftState || stored?.equals(left.state)) return nothingNew;
   const storedState = stored ? parseState(stored) : undefined;
-  const further = !storedState || (storedState.lineage === leftState.lineage && storedState.serial < leftState.serial);
-  if (further) return { state: left, adopted: true, orphans: null };
-  return { state: stored, adopted: false, orphans: kept ? null : orphansOf(leftState, storedState) };
+  if (stored && !storedState) return undefined;
+  if (left.goesOn) {
+    const isFurther = !storedState || isLater(leftState, storedState);
+    return isFurther ? { state: left.state, adopted: true, orphans: null } : nothingNew;
+  }
+  return { ...nothingNew, orphans: left.kept ? null : orphansOf(leftState, storedState ?? { resources: [] }) };
+}
+
+/** Whether a state came after another one. */
+export function isLater(state: State, than: State): boolean {
+  return state.lineage === than.lineage && state.serial > than.serial;
 }
 
 /**
@@ -72,7 +90,7 @@ export function chooseState(
  */
 export function unknownTo(
   stored: Buffer | null,
-  lefts: readonly { readonly state: Buffer | null; readonly kept: boolean }[],
+  lefts: readonly Pick<LeftState, "state" | "kept">[],
 ): readonly State[] | undefined {
   let known: Pick<State, "resources"> | undefined = stored ? parseState(stored) : { resources: [] };
   if (!known) return undefined;
@@ -94,15 +112,23 @@ export function addressesIn(state: State): string[] {
   );
 }
 
-/** What of the left state the chosen one does not know, as a state of its own; null when that is nothing. */
+/**
+ * What of the left state the chosen one does not know, as a state of its own; null when that is nothing. What has an id
+ * is known by it, wherever it is: its address changes when a template gives it a count or moves it. Two that share an id
+ * are taken for one, because what lives must not be destroyed.
+ */
 export function orphansOf(left: State, chosen: Pick<State, "resources">): State | null {
-  const known = new Set(
-    managed(chosen).flatMap((resource) => resource.instances.map((instance) => nameOf(resource, instance))),
-  );
+  const known = new Set<string>();
+  for (const resource of managed(chosen)) {
+    for (const instance of resource.instances) {
+      known.add(addressOf(resource, instance));
+      known.add(identityOf(resource, instance));
+    }
+  }
   const resources = managed(left)
     .map((resource) => ({
       ...resource,
-      instances: resource.instances.filter((instance) => !known.has(nameOf(resource, instance))),
+      instances: resource.instances.filter((instance) => !known.has(identityOf(resource, instance))),
     }))
     .filter(({ instances }) => instances.length > 0);
   return resources.length === 0 ? null : { ...left, resources, ...{ outputs: {}, check_results: null } };
@@ -127,10 +153,17 @@ function managed({ resources }: Pick<State, "resources">): readonly StateResourc
   return resources.filter(({ mode }) => mode === "managed");
 }
 
-/** The same for the same real thing: its address, and the id that its provider has given it. */
-function nameOf({ module, type, name }: StateResource, { index_key, attributes }: StateInstance): string {
-  const id = isObject(attributes) ? attributes["id"] : undefined;
-  return JSON.stringify([module ?? null, type, name, index_key ?? null, id ?? null]);
+/** The same for the same real thing: what its provider calls it, or its address when it has no id. */
+function identityOf(resource: StateResource, instance: StateInstance): string {
+  const id = isObject(instance.attributes) ? instance.attributes["id"] : undefined;
+  if (id === undefined || id === null || id === "") return addressOf(resource, instance);
+  // The provider's source: the module that configures it changes with the address.
+  const source = /"([^"]+)"/.exec(String(resource.provider))?.[1] ?? null;
+  return JSON.stringify({ provider: source, type: resource.type, id });
+}
+
+function addressOf({ module, type, name }: StateResource, { index_key, deposed }: StateInstance): string {
+  return JSON.stringify([module ?? null, type, name, index_key ?? null, deposed ?? null]);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -20,6 +20,8 @@ export type TerraformRun = {
   readonly log: (line: BuildLogLine) => void;
   /** Takes stdout instead of the log. */
   readonly stdout?: OutputSink;
+  /** Takes stderr before the log does, and passes on what the log is to have. */
+  readonly stderrBefore?: (log: OutputSink) => OutputSink;
   /** A file that holds the id of its process group while it runs; with it, it may end its work when the daemon dies. */
   readonly pidFile?: string;
 };
@@ -33,8 +35,15 @@ const LAST_WORK: LastWork = { undisturbedSeconds: 8, interruptedSeconds: 5 };
 /** Longer than that no group lives on without its daemon. */
 export const LONGEST_LAST_WORK_MS = 1_000 * (LAST_WORK.undisturbedSeconds + LAST_WORK.interruptedSeconds + 2);
 
-/** Writes its own process id down before anything else can happen, and keeps it. */
-const WITH_PID = 'echo $$ >"$0" || exit 125; exec "$@"';
+/**
+ * Writes its own process id down before anything else can happen, and keeps it; behind it what Linux says of the process,
+ * which tells it from a later one with the same id.
+ */
+const WITH_PID =
+  '{ read -r prebuildd_stat </proc/$$/stat; } 2>/dev/null; printf "%s\\n%s\\n" "$$" "$prebuildd_stat" >"$0" || exit 125; exec "$@"';
+
+/** What it prints when somebody has told it to end. */
+const INTERRUPTED = "Interrupt received.";
 
 /** Runs a Terraform command to its end; what it prints on stdout is logged as info, on stderr as error. */
 export async function runTerraform(run: TerraformRun): Promise<Outcome> {
@@ -52,16 +61,23 @@ export async function runTerraform(run: TerraformRun): Promise<Outcome> {
   }
   child.stdin.end();
   let reason = "";
-  const stdout = run.stdout ?? createLineSplitter((output) => log({ level: "info", stage, output }));
-  const stderr = createLineSplitter((output) => {
+  let isEnding = false;
+  const onLine = (output: string) => {
+    isEnding ||= output === INTERRUPTED;
+    log({ level: "info", stage, output });
+  };
+  const stdout = run.stdout ?? createLineSplitter(onLine);
+  const errors = createLineSplitter((output) => {
     reason ||= /^Error: (.+)$/.exec(output.trim())?.[1] ?? "";
     log({ level: "error", stage, output });
   });
+  const stderr = run.stderrBefore?.(errors) ?? errors;
   const printed = Promise.all([readInto(child.stdout, stdout), readInto(child.stderr, stderr)]);
   try {
     const exit = await endOf(child, {
       signal: run.signal,
-      askToEnd: child.interrupt,
+      // To be told twice means to it that it has to stop at once and to forget what it is just making.
+      askToEnd: () => isEnding || child.interrupt(),
       killGraceMs: run.killGraceMs,
     });
     await printed;
