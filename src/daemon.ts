@@ -155,7 +155,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
   );
 
-  const delivery = stack.use(startDelivery(context, config));
+  stack.use(startDelivery(context, config));
   stack.use(startLoop({ name: "telling of empty pools", intervalMs: MISSES_MS, log, work: misses.flush }));
 
   const finish = (signal: AbortSignal) => finishClaims(context, signal);
@@ -173,10 +173,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       log,
       onNotification(channel, payload) {
         if (channel === CHANNELS.pools) passes?.poke();
-        if (channel === CHANNELS.jobs) {
-          worker.poke();
-          delivery.poke();
-        }
+        if (channel === CHANNELS.jobs) worker.poke();
         if (channel === CHANNELS.cancel) worker.cancel(payload);
         if (channel === CHANNELS.claims) claims.poke();
         if (channel === CHANNELS.roles) roles?.poke();
@@ -184,7 +181,6 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       onSubscribed() {
         passes?.poke();
         worker.poke();
-        delivery.poke();
         claims.poke();
         roles?.poke();
       },
