@@ -57,6 +57,9 @@ const KINDS = [
   WORK.email,
 ] as const;
 
+/** A table of its own has fewer indexes to keep, which every claim and every filling of a pool feels. */
+const OWN_TABLE: ReadonlySet<WorkKind> = new Set([WORK.build, WORK.readiness, WORK.deadBuild, WORK.deadReadiness]);
+
 /** Where work goes that killed every worker that took it. */
 const DEAD_LETTER: Readonly<Partial<Record<WorkKind, WorkKind>>> = {
   [WORK.build]: WORK.deadBuild,
@@ -147,8 +150,7 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
       for (const kind of KINDS) {
         const deadLetter = DEAD_LETTER[kind];
         const options = deadLetter === undefined ? OPTIONS : { ...OPTIONS, deadLetter };
-        // A table of its own has fewer indexes to keep, which every claim and every filling of a pool feels.
-        await boss.createQueue(kind, { ...options, partition: true });
+        await boss.createQueue(kind, { ...options, partition: OWN_TABLE.has(kind) });
         // A queue that is there already keeps the options of the version that made it.
         await boss.updateQueue(kind, options);
       }

@@ -10,7 +10,7 @@ import { needsTerraform } from "../support/terraform.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 /** How often the daemon is killed; 50 are the long form. */
-const KILLS = Number(process.env["PREBUILDD_TEST_KILLS"] ?? 3);
+const KILLS = Number(process.env["PREBUILDD_TEST_KILLS"] ?? 2);
 /** Which moments they are. */
 const SEED = Number(process.env["PREBUILDD_TEST_SEED"] ?? 7);
 const POOL = 6;
