@@ -101,7 +101,8 @@ head -c 17000000 /dev/zero | tr '\\0' ' ' >>terraform.tfstate; exit $code\n`,
   const state = stateOf(result);
   assert.ok(state.length > 17_000_000);
   assert.deepEqual(kept.at(-1), state);
-  assert.ok(kept.slice(0, -1).every(({ length }) => length < 10_000));
+  // What was seen while it grew may have been stored, too, as long as it was not too large to be stored often.
+  assert.ok(kept.slice(0, -1).every(({ length }) => length <= 16 * 1024 * 1024));
   assert.ok(!existsSync(template.runDir));
   const again = await template.build({ transition: "stop", state });
   assert.deepEqual(namesIn(stateOf(again.result)), ["large"]);
