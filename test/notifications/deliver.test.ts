@@ -112,8 +112,9 @@ test("of events that are told at once while messages are delivered none is lost 
   await telling;
   const all = await waitFor("all to be delivered", async () => {
     for (const delivery of deliveries) delivery.poke();
-    const found = await messages(context);
+    // In this order: what is read after the last event has become part of a message is all.
     const { rows } = await context.pool.query("select from notification_events");
+    const found = await messages(context);
     return rows.length === 0 && found.every(({ status }) => status === "sent") ? found : undefined;
   });
   const told = (claims: readonly { workspace: string }[]) => claims.map(({ workspace }) => workspace).sort();
