@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { describeFailure, formatDuration, type Outcome } from "./outcome.ts";
+import { durationText } from "../duration.ts";
+import { describeFailure, type Outcome } from "./outcome.ts";
 
 describe("a failure's sentence", () => {
   const table: readonly [Exclude<Outcome, { kind: "succeeded" }>, string][] = [
@@ -25,5 +26,5 @@ describe("a failure's sentence", () => {
 
 test("a duration is written with the units that it needs", () => {
   const table = { 250: "250ms", 1000: "1s", 90000: "1m30s", 1800000: "30m", 3600000: "1h", 5401000: "1h30m1s" };
-  for (const [ms, expected] of Object.entries(table)) assert.equal(formatDuration(Number(ms)), expected);
+  for (const [ms, expected] of Object.entries(table)) assert.equal(durationText(Number(ms)), expected);
 });

@@ -1,3 +1,5 @@
+import { durationText } from "../duration.ts";
+
 /** How one run of a program ended. */
 export type Outcome =
   | { readonly kind: "succeeded" }
@@ -15,7 +17,7 @@ export function describeFailure(name: string, outcome: Exclude<Outcome, { kind: 
     case "killed":
       return withReason(`${name} was killed by signal ${outcome.signal}`, outcome.reason);
     case "timed_out":
-      return `${name} timed out after ${formatDuration(outcome.afterMs)}`;
+      return `${name} timed out after ${durationText(outcome.afterMs)}`;
     case "canceled":
       return `${name} was canceled`;
     case "not_started":
@@ -29,16 +31,4 @@ const MAX_REASON = 500;
 function withReason(sentence: string, reason: string): string {
   if (reason === "") return sentence;
   return `${sentence}: ${reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON)}…` : reason}`;
-}
-
-/** A duration the way that settings write it, such as `90s` as `1m30s`. */
-export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`;
-  const seconds = Math.round(ms / 1_000);
-  const parts = [
-    [Math.floor(seconds / 3_600), "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ] as const;
-  return parts.flatMap(([count, unit]) => (count > 0 ? [`${count}${unit}`] : [])).join("");
 }

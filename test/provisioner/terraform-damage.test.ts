@@ -3,17 +3,9 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { binary, needsTerraform } from "../support/terraform.ts";
 import { makeDirectory } from "./command-template.ts";
-import {
-  binary,
-  errorOf,
-  givenTemplate,
-  homeAndDisk,
-  namesIn,
-  needsTerraform,
-  printed,
-  stateOf,
-} from "./terraform-template.ts";
+import { errorOf, givenTemplate, homeAndDisk, namesIn, printed, stateOf } from "./terraform-template.ts";
 
 /** Half of a state, as a full disk or a loss of power leaves it. */
 const HALF = '{"version": 4, "serial": 5, "lineage": "l", "resources": [{"mode": "man';

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { needsTerraform } from "../support/terraform.ts";
 import { makeDirectory, recordingContext, requestFor } from "./command-template.ts";
-import { errorOf, givenTemplate, homeAndDisk, needsTerraform, printed, stateOf } from "./terraform-template.ts";
+import { errorOf, givenTemplate, homeAndDisk, printed, stateOf } from "./terraform-template.ts";
 
 /** The text of a variable as a resource has it, in its state. */
 const inputOf = (state: Buffer) => {

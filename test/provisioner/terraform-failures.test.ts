@@ -5,18 +5,10 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { MAX_OUTPUT_BYTES } from "../../src/provisioner/output.ts";
+import { binary, needsTerraform } from "../support/terraform.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory } from "./command-template.ts";
-import {
-  binary,
-  errorOf,
-  givenTemplate,
-  homeAndDisk,
-  needsTerraform,
-  printed,
-  recordingBuild,
-  stateOf,
-} from "./terraform-template.ts";
+import { errorOf, givenTemplate, homeAndDisk, printed, recordingBuild, stateOf } from "./terraform-template.ts";
 
 const ONE = 'resource "terraform_data" "one" {}';
 

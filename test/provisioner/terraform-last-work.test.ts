@@ -5,8 +5,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { awaitLastWork } from "../../src/provisioner/terraform/last-work.ts";
+import { needsTerraform } from "../support/terraform.ts";
 import { makeDirectory } from "./command-template.ts";
-import { errorOf, givenHanging, givenTemplate, needsTerraform, recordingBuild } from "./terraform-template.ts";
+import { errorOf, givenHanging, givenTemplate, recordingBuild } from "./terraform-template.ts";
 
 const never = new AbortController().signal;
 

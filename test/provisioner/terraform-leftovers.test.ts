@@ -15,15 +15,14 @@ import { createTerraformDriver } from "../../src/provisioner/terraform/driver.ts
 import { noteStored } from "../../src/provisioner/terraform/state-files.ts";
 import { queueBuild } from "../../src/workspaces/builds.ts";
 import { givenContext, givenDriver, givenPool, givenWorker, settled } from "../support/given.ts";
+import { binary, needsTerraform } from "../support/terraform.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory, recordingContext, requestFor } from "./command-template.ts";
 import {
-  binary,
   errorOf,
   givenTemplate,
   makeSource,
   namesIn,
-  needsTerraform,
   printed,
   recordingBuild,
   stateOf,

@@ -6,16 +6,15 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { binary, needsTerraform } from "../support/terraform.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory, requestFor } from "./command-template.ts";
 import {
-  binary,
   errorOf,
   givenHanging,
   givenTemplate,
   makeSource,
   namesIn,
-  needsTerraform,
   printed,
   recordingBuild,
   stateOf,

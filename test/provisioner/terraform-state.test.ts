@@ -5,17 +5,16 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { State } from "../../src/provisioner/terraform/state.ts";
 import { noteOffered, noteStored } from "../../src/provisioner/terraform/state-files.ts";
+import { binary, needsTerraform } from "../support/terraform.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory } from "./command-template.ts";
 import {
-  binary,
   errorOf,
   givenHanging,
   givenTemplate,
   homeAndDisk,
   makeSource,
   namesIn,
-  needsTerraform,
   printed,
   recordingBuild,
   stateOf,

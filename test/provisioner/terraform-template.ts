@@ -4,19 +4,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import type { BuildRequest, BuildResult } from "../../src/provisioner/driver.ts";
-import { findTerraform } from "../../src/provisioner/terraform/binary.ts";
 import { createTerraformDriver, type TerraformDriverOptions } from "../../src/provisioner/terraform/driver.ts";
 import { parseState } from "../../src/provisioner/terraform/state.ts";
+import { binary } from "../support/terraform.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { makeDirectory, recordingContext, requestFor } from "./command-template.ts";
-
-const terraform = await findTerraform({ path: undefined, host: process.env });
-
-/** The Terraform that the tests use. */
-export const binary = terraform?.path ?? "";
-
-/** For tests that need it: why they are skipped, where it is not there. */
-export const needsTerraform = { skip: terraform ? false : "neither terraform nor tofu is on the PATH" };
 
 /** Records what a driver logs, stores and charges. */
 export function recordingBuild(signal?: AbortSignal) {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { binary, needsTerraform } from "../support/terraform.ts";
 import { makeDirectory, recordingContext } from "./command-template.ts";
-import { binary, errorOf, givenTemplate, needsTerraform, printed, stateOf } from "./terraform-template.ts";
+import { errorOf, givenTemplate, printed, stateOf } from "./terraform-template.ts";
 
 /** What the only resource of a state was given. */
 const inputOf = (state: Buffer): unknown => {

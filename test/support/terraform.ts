@@ -1,18 +1,9 @@
-import { execFileSync } from "node:child_process";
+import { findTerraform } from "../../src/provisioner/terraform/binary.ts";
 
-function isThere(command: string): boolean {
-  try {
-    execFileSync(command, ["version"], {
-      stdio: "ignore",
-      env: { PATH: process.env["PATH"], CHECKPOINT_DISABLE: "1" },
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const terraform = await findTerraform({ path: undefined, host: process.env });
 
-/** Options of a test that drives the real thing; where there is none it is skipped, and says why. */
-export const needsTerraform: { readonly skip: string | false } = {
-  skip: ["terraform", "tofu"].some(isThere) ? false : "neither terraform nor tofu is on the PATH",
-};
+/** The Terraform that the tests use. */
+export const binary = terraform?.path ?? "";
+
+/** For tests that need it: why they are skipped, where it is not there. */
+export const needsTerraform = { skip: terraform ? false : "neither terraform nor tofu is on the PATH" };
