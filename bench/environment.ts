@@ -41,6 +41,7 @@ export async function openBench(stack: AsyncDisposableStack, databaseUrl: string
       log: silent,
       poolSettings,
       workspaceSharingDisabled: false,
+      aiBudgetPolicy: "highest",
       notifications: { windowMs: 0, channels: [] },
       claimPrebuild,
     },

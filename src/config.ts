@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BUDGET_POLICIES, type BudgetPolicy } from "./budgets/effective.ts";
 import { parseDuration } from "./duration.ts";
 import { UsageError } from "./errors.ts";
 
@@ -81,6 +82,7 @@ const settings = z.object({
   PREBUILDD_FAILED_RETENTION: duration({ min: "0" }).prefault("1h"),
   PREBUILDD_MAX_IN_FLIGHT: count({ max: 1_000_000 }).prefault("0"),
   PREBUILDD_DISABLE_WORKSPACE_SHARING: truth,
+  PREBUILDD_AI_BUDGET_POLICY: z.enum(BUDGET_POLICIES, { error: BUDGET_POLICIES.join(" or ") }).default("highest"),
   PREBUILDD_METRICS_INTERVAL: duration({ min: "100ms" }).prefault("60s"),
   PREBUILDD_SHUTDOWN_TIMEOUT: duration({ min: "1s" }).prefault("25s"),
   PREBUILDD_TERRAFORM_PATH: z.string().optional(),
@@ -115,6 +117,8 @@ export type Config = {
   readonly maxInFlight: number;
   /** Nobody may share workspaces, whatever organizations say. */
   readonly workspaceSharingDisabled: boolean;
+  /** How one AI budget is chosen among those of several groups. */
+  readonly aiBudgetPolicy: BudgetPolicy;
   readonly metricsIntervalMs: number;
   readonly shutdownTimeoutMs: number;
   /** Where terraform or tofu is; undefined: on the PATH. */
@@ -175,6 +179,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     failedRetentionMs: s.PREBUILDD_FAILED_RETENTION,
     maxInFlight: s.PREBUILDD_MAX_IN_FLIGHT,
     workspaceSharingDisabled: s.PREBUILDD_DISABLE_WORKSPACE_SHARING,
+    aiBudgetPolicy: s.PREBUILDD_AI_BUDGET_POLICY,
     metricsIntervalMs: s.PREBUILDD_METRICS_INTERVAL,
     shutdownTimeoutMs: s.PREBUILDD_SHUTDOWN_TIMEOUT,
     terraformPath: s.PREBUILDD_TERRAFORM_PATH,

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { BudgetPolicy } from "./budgets/effective.ts";
 import type { Clock } from "./clock.ts";
 import type { Logger } from "./log.ts";
 import type { NotificationChannel } from "./notifications/event.ts";
@@ -31,6 +32,8 @@ export type Context = {
   /** Whether nobody may share workspaces, whatever organizations say. */
   readonly workspaceSharingDisabled: boolean;
   readonly claimPrebuild: ClaimPrebuild;
+  /** How one AI budget is chosen among those of several groups. */
+  readonly aiBudgetPolicy: BudgetPolicy;
   readonly notifications: NotificationSettings;
   /** Told of every answered request for a workspace: how long it took, and why none was claimed if none was. */
   onCreate?(seconds: number, missReason: MissReason | null): void;

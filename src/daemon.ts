@@ -3,6 +3,7 @@ import { createAnnouncer } from "./announce.ts";
 import { applyDocument } from "./apply/execute.ts";
 import { loadApplyFile } from "./apply/load.ts";
 import { COMMAND_LINE } from "./audit/entry.ts";
+import { forgetSpendRequests } from "./budgets/spend-store.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Context } from "./context.ts";
@@ -68,7 +69,7 @@ const ROLES_MS = 60_000;
 const ROLES_SPACING_MS = { least: 25, most: 200 };
 /** How often the rules of the lifecycle are applied: they know minutes, so at the beginning of each. */
 const LIFECYCLE_MS = 60_000;
-/** How long a request may be repeated with its idempotency key. */
+/** How long a request may be repeated with its idempotency key or its request id. */
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
 const CLAIMS_MS = 2_000;
@@ -113,6 +114,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     poolSettings: config,
     workspaceSharingDisabled: config.workspaceSharingDisabled,
     claimPrebuild: createClaimer({ pool, queue }),
+    aiBudgetPolicy: config.aiBudgetPolicy,
     onCreate: metrics.pools.observeCreate,
     notifications,
     onMiss: misses.onMiss,
@@ -194,6 +196,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     await reapLostWork(context, { olderThanMs: REAP_MS, signal });
     const ago = (ms: number) => new Date(context.clock.now().getTime() - ms);
     await forgetRequests(pool, ago(REQUESTS_KEPT_MS));
+    await forgetSpendRequests(pool, ago(REQUESTS_KEPT_MS));
     await forgetMessages(pool, ago(MESSAGES_KEPT_MS));
   };
 

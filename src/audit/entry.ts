@@ -7,6 +7,7 @@ export const AUDITED_TYPES = [
   "api_key",
   "custom_role",
   "group",
+  "group_ai_budget",
   "organization",
   "organization_member",
   "pool",
@@ -16,6 +17,7 @@ export const AUDITED_TYPES = [
   "template",
   "template_version",
   "user",
+  "user_ai_budget_override",
   "workspace",
   "workspace_build",
 ] as const;

@@ -20,6 +20,11 @@ const FLAGS = [
   ["PREBUILDD_FAILURE_HARD_LIMIT", "--failure-hard-limit <count>", "failed builds in a row after which a pool stops"],
   ["PREBUILDD_FAILED_RETENTION", "--failed-retention <duration>", "how long a failed prebuild is kept"],
   ["PREBUILDD_MAX_IN_FLIGHT", "--max-in-flight <count>", "the most prebuilds that are being started at once"],
+  [
+    "PREBUILDD_AI_BUDGET_POLICY",
+    "--ai-budget-policy <policy>",
+    "which of the AI budgets of a user's groups counts: highest",
+  ],
   ["PREBUILDD_DISABLE_WORKSPACE_SHARING", "--disable-workspace-sharing", "let nobody share workspaces with others"],
   ["PREBUILDD_METRICS_INTERVAL", "--metrics-interval <duration>", "how often the metrics are read"],
   ["PREBUILDD_SHUTDOWN_TIMEOUT", "--shutdown-timeout <duration>", "how long stopping may take"],

@@ -33,6 +33,8 @@ export type Access =
       readonly by?: Rule;
       /** The thing that a caller who is denied must be able to read to be told so, if not the resource itself. */
       readonly within?: (resource: Resource) => Resource;
+      /** A caller who is denied is told that there is no such thing, even where they can read it. */
+      readonly isHidden?: boolean;
     };
 
 /** Whether the caller's rights are looked up anew: for everything that changes something, unless the route is a claim. */
@@ -70,7 +72,8 @@ function containerOf(resource: Resource): Resource | undefined {
 
 /**
  * Refuses unless the subject may do this to the resource.
- * @throws ProblemError forbidden when the subject may know that the resource exists, otherwise not_found
+ * @throws ProblemError forbidden when the subject may know that the resource exists and its refusals are not hidden,
+ *   otherwise not_found
  */
 export function demand(
   subject: Subject,
@@ -79,11 +82,16 @@ export function demand(
   {
     by = can,
     within = containerOf,
-  }: { by?: Rule | undefined; within?: ((resource: Resource) => Resource | undefined) | undefined } = {},
+    isHidden = false,
+  }: {
+    by?: Rule | undefined;
+    within?: ((resource: Resource) => Resource | undefined) | undefined;
+    isHidden?: boolean | undefined;
+  } = {},
 ): void {
   if (by(subject, action, resource)) return;
   const known = within(resource);
-  if (known !== undefined && !can(subject, "read", known)) throw notFound();
+  if (isHidden || (known !== undefined && !can(subject, "read", known))) throw notFound();
   throw forbidden(action, resource.type);
 }
 

@@ -1,5 +1,9 @@
 import { registerApplyRoutes } from "../apply/routes.ts";
 import { registerAuditRoutes } from "../audit/routes.ts";
+import { registerBulkSpendRoutes } from "../budgets/bulk-spend-routes.ts";
+import { registerGroupBudgetRoutes } from "../budgets/group-routes.ts";
+import { registerOverrideRoutes } from "../budgets/override-routes.ts";
+import { registerSpendRoutes } from "../budgets/spend-routes.ts";
 import { registerNotificationRoutes } from "../notifications/routes.ts";
 import { registerCustomRoleRoutes } from "../organizations/custom-role-routes.ts";
 import { registerGroupRoutes } from "../organizations/group-routes.ts";
@@ -49,6 +53,10 @@ export const API_ROUTES: readonly RegisterRoutes[] = [
   registerGroupRoutes,
   registerGroupUpdateRoutes,
   registerQuotaRoutes,
+  registerOverrideRoutes,
+  registerGroupBudgetRoutes,
+  registerSpendRoutes,
+  registerBulkSpendRoutes,
   registerTemplateRoutes,
   registerTemplateEditRoutes,
   registerTemplateVersionRoutes,

@@ -29,7 +29,9 @@ import { holdOrganization } from "./store.ts";
 
 const TAGS = ["groups"];
 const organizationParams = z.object({ organization: organizationParam });
-const groupParams = z.object({ group: z.guid({ error: "must be a UUID" }) });
+
+/** The group whose id is in a path. */
+export const groupParams = z.object({ group: z.guid({ error: "must be a UUID" }) });
 const systemQuery = z.object({ include_system: flag.describe("whether system users are counted") });
 const createBody = z.strictObject({
   name: nameField,

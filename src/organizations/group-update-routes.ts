@@ -8,7 +8,7 @@ import { audit, auditDone } from "../http/audit.ts";
 import { notFound, targetIdOf } from "../http/authorize.ts";
 import { displayNameField, nameField, quotaField, textField, withChanges } from "./fields.ts";
 import { addGroupMembers, holdEligible, type Mover, removeGroupMembers } from "./group-member-store.ts";
-import { answerGroup, groupInPath, refuseReserved } from "./group-routes.ts";
+import { answerGroup, groupInPath, groupParams, refuseReserved } from "./group-routes.ts";
 import { lockGroup, updateGroup } from "./group-store.ts";
 import { type GroupRow, groupEntry, groupFields, groupSchema, isEveryone } from "./group-view.ts";
 
@@ -39,7 +39,7 @@ export function registerGroupUpdateRoutes(app: App, context: Context): void {
         operationId: "updateGroup",
         summary: "Changes what is set of a group, and who is in it",
         tags: ["groups"],
-        params: z.object({ group: z.guid({ error: "must be a UUID" }) }),
+        params: groupParams,
         body,
         response: { 200: groupSchema },
       },

@@ -92,17 +92,12 @@ export async function updateMemberRoles(
 }
 
 /**
- * Ends a membership, and with it those of the organization's groups. A trigger takes the member out of the lists of the
- * organization's workspaces, before the groups are left, as who deletes a group does.
+ * Ends a membership. Triggers take the member out of the lists of the organization's workspaces, then out of its groups,
+ * and delete an AI budget of theirs that counts for one of these.
  */
 export async function deleteMember(client: pg.PoolClient, { organization_id, user_id }: MemberRow): Promise<void> {
   await client.query("delete from organization_members where organization_id = $1 and user_id = $2", [
     organization_id,
     user_id,
   ]);
-  await client.query(
-    `delete from group_members gm using groups g
-      where g.id = gm.group_id and g.organization_id = $1 and gm.user_id = $2`,
-    [organization_id, user_id],
-  );
 }

@@ -32,6 +32,7 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
     log,
     poolSettings,
     workspaceSharingDisabled: false,
+    aiBudgetPolicy: "highest",
     claimPrebuild,
     notifications: { windowMs: 0, channels: [] },
     woken,

@@ -159,6 +159,23 @@ it("whatever changes something says in the audit log who changed it and what", a
     { add_users: [userId] },
     `write ${crew}members_added null -> [{"id":"ID","username":"carol"}]`,
   );
+  const dollars = { spend_limit_micros: 12_500_000 };
+  const budget = "group_ai_budget crew in lab: spend_limit";
+  await does("putGroupAiBudget", { group }, dollars, `write ${budget} "$0.00" -> "$12.50"`);
+  await does("deleteGroupAiBudget", { group }, undefined, `delete ${budget}`);
+  await does(
+    "putUserAiBudget",
+    { user },
+    { group_id: group, ...dollars },
+    'write user_ai_budget_override carol in lab: group_id null -> "ID", group_name null -> "crew", spend_limit "$0.00" -> "$12.50"',
+  );
+  await does("recordUserAiSpend", { user }, { request_id: "1", spend_micros: 1 });
+  await does(
+    "deleteUserAiBudget",
+    { user },
+    undefined,
+    "delete user_ai_budget_override carol in lab: group_id, group_name, spend_limit",
+  );
   await does("deleteGroup", { group }, undefined, `delete ${crew}avatar_url, display_name, name, quota_allowance`);
   await does("removeMember", { organization, user }, undefined, `delete ${member}roles, username`);
   await does("deleteUser", { user }, undefined, "delete user carol: email, login_type, name, roles, status, username");

@@ -19,6 +19,7 @@ const OWN = [
   "updateQuietHours",
   "createToken",
   "listTokens",
+  "getUserAiSpend",
 ];
 
 /** What is about the caller whatever the path says; there is nothing of others to be had on that way. */

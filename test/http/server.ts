@@ -80,6 +80,7 @@ export async function startTestServer(
     poolSettings,
     workspaceSharingDisabled,
     claimPrebuild,
+    aiBudgetPolicy: "highest",
     notifications,
   };
 

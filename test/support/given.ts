@@ -43,6 +43,7 @@ export async function givenContext(
     claimPrebuild: createClaimer({ pool, queue }),
     poolSettings: { ...readConfig({}), ...given.poolSettings },
     workspaceSharingDisabled: false,
+    aiBudgetPolicy: "highest",
     notifications: { windowMs: 0, channels: ["inbox"], ...given.notifications },
   };
 }

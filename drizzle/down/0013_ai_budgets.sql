@@ -1,0 +1,12 @@
+drop trigger withdraw_removed_members_from_groups on organization_members;
+drop function withdraw_removed_members_from_groups();
+drop trigger trigger_delete_user_ai_budget_overrides_on_org_member_delete on organization_members;
+drop function delete_user_ai_budget_overrides_on_org_member_delete();
+drop trigger trigger_delete_user_ai_budget_overrides_on_group_member_delete on group_members;
+drop function delete_user_ai_budget_overrides_on_group_member_delete();
+drop table user_ai_budget_overrides;
+drop function enforce_user_ai_budget_override_membership();
+drop function is_group_member(uuid, uuid);
+drop table group_ai_budgets;
+drop table ai_user_daily_spend;
+drop table ai_spend_requests;

@@ -1,0 +1,91 @@
+import type { FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Context } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { auditDone } from "../http/audit.ts";
+import { notFound, pathPart, targetIdOf } from "../http/authorize.ts";
+import { findUserInPath } from "../http/references.ts";
+import { userParams } from "../users/fields.ts";
+import { userResource } from "../users/resource.ts";
+import { isUuid } from "../uuid.ts";
+import { microsField, requestIdField } from "./fields.ts";
+import { periodOf } from "./period.ts";
+import { createSpendRecorder } from "./record.ts";
+import { RECORDED_SPEND } from "./resource.ts";
+import { readSpendFacts } from "./spend-store.ts";
+import { recordedSpendSchema, recordedSpendView, spendSchema, spendView } from "./spend-view.ts";
+import { spendingOf } from "./spending.ts";
+
+const TAGS = ["ai budgets"];
+const PATH = "/users/:user/ai/spend";
+const body = z.strictObject({
+  request_id: requestIdField,
+  spend_micros: microsField.describe("what is added, in micros: a million of them are one dollar"),
+});
+
+/** Adds the routes about what single users spend on AI. */
+export function registerSpendRoutes(app: App, context: Context): void {
+  const { pool, clock, aiBudgetPolicy } = context;
+  const record = createSpendRecorder(context);
+
+  app.get(
+    PATH,
+    {
+      config: {
+        access: {
+          action: "read",
+          of: async (request) => {
+            const user = await findUserInPath(context, request);
+            return user && userResource(user.id);
+          },
+        },
+      },
+      schema: {
+        operationId: "getUserAiSpend",
+        summary: "What a user may spend on AI this month, who says so, and what they have spent",
+        tags: TAGS,
+        params: userParams,
+        response: { 200: spendSchema },
+      },
+    },
+    async (request) => {
+      const period = periodOf(clock.now());
+      const [facts] = await readSpendFacts(pool, [targetIdOf(request)], period);
+      if (!facts) throw notFound();
+      return spendView(spendingOf(aiBudgetPolicy, facts), period);
+    },
+  );
+
+  app.post(
+    PATH,
+    {
+      config: {
+        // A gateway asks on every request of everybody, always with the same token.
+        believes: true,
+        access: { action: "create", of: () => RECORDED_SPEND, isHidden: true },
+      },
+      schema: {
+        operationId: "recordUserAiSpend",
+        summary: "Adds to what a user has spent on AI, once for each request id, and says what is left",
+        tags: TAGS,
+        params: userParams,
+        body,
+        response: { 200: recordedSpendSchema },
+      },
+    },
+    async (request) => {
+      const { request_id: requestId, spend_micros: micros } = request.body;
+      const userId = await idOfUserInPath(context, request);
+      if (userId === undefined) throw notFound();
+      const { spending, period } = await record({ userId, requestId, micros });
+      auditDone(request); // the spend is its own record, and there is too much of it for the log
+      return recordedSpendView(spending, period);
+    },
+  );
+}
+
+/** An id is not looked up: what is added to the spend of nobody is refused with it. */
+async function idOfUserInPath(context: Context, request: FastifyRequest): Promise<string | undefined> {
+  const reference = pathPart(request, "user");
+  return isUuid(reference) ? reference.toLowerCase() : (await findUserInPath(context, request))?.id;
+}
