@@ -1,6 +1,7 @@
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { createToken } from "../src/users/tokens/create.ts";
+import { type Answer, ask } from "./ask.ts";
 import { startDaemonProcess } from "./daemon.ts";
 import { type Bench, uniqueName } from "./environment.ts";
 import { quantile, ratioOf, spreadOf } from "./measure.ts";
@@ -11,7 +12,6 @@ const TARGETS = { p50: 10, p99: 50 } as const;
 /** For how long requests are sent in each round before those that count. */
 const WARM_UP_SECONDS = 2;
 
-type Answer = { readonly status: number; readonly body: string };
 type Sent = { readonly ms: number; readonly answer: Answer };
 
 /**
@@ -108,29 +108,4 @@ function demandAllDistinct(claims: readonly Sent[]): void {
     return body.id;
   });
   if (new Set(ids).size !== ids.length) throw new Error("a prebuild was given out twice");
-}
-
-function ask(given: {
-  agent: Agent;
-  url: string;
-  token: string;
-  method: string;
-  path: string;
-  json: unknown;
-}): Promise<Answer> {
-  const { agent, url, token, method, path, json } = given;
-  return new Promise((resolve, reject) => {
-    const headers = {
-      authorization: `Bearer ${token}`,
-      ...(json === undefined ? {} : { "content-type": "application/json" }),
-    };
-    const outgoing = request(url + path, { agent, method, headers }, (incoming) => {
-      const parts: Buffer[] = [];
-      incoming.on("data", (part: Buffer) => parts.push(part));
-      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(parts).toString() }));
-      incoming.on("error", reject);
-    });
-    outgoing.on("error", reject);
-    outgoing.end(json === undefined ? undefined : JSON.stringify(json));
-  });
 }

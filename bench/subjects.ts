@@ -10,6 +10,7 @@ import type { Table } from "./report.ts";
 import { benchRequests } from "./requests.ts";
 import { benchRoles } from "./roles.ts";
 import { benchScrape } from "./scrape.ts";
+import { benchSpend } from "./spend.ts";
 import type { WorldSize } from "./world.ts";
 
 const SMALL: WorldSize = { name: "10 × 10 prebuilds, 1k workspaces", pools: 10, members: 10, ordinary: 1_000 };
@@ -62,6 +63,13 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
       quick
         ? { size: { ...TINY, members: 50 }, rounds: 1, seconds: 1, perSecond: 20 }
         : { size: BUSY, rounds: 3, seconds: 10, perSecond: 300 },
+    ),
+  spend: (bench, { quick }) =>
+    benchSpend(
+      bench,
+      quick
+        ? { users: 20, rounds: 1, clients: [1, 8], spends: 40 }
+        : { users: 1_000, rounds: 5, clients: [1, 8, 32, 128], spends: 4_000 },
     ),
   scrape: (bench, { quick }) => benchScrape(bench, quick ? { size: TINY, rounds: 2 } : { size: LARGE, rounds: 11 }),
   fill: (bench, { quick }) =>

@@ -57,8 +57,10 @@ begin
   -- comes after it sees what was waited for; the order is that of all who delete users and groups or end memberships.
   perform from public.users u where u.id = new.user_id for share;
   perform from public.groups g where g.id = new.group_id for key share;
+  -- Of the group's organization, whichever group it is: who ends that ends what is in its groups afterwards.
   perform from public.organization_members m
-    where m.organization_id = new.group_id and m.user_id = new.user_id for key share;
+    where m.user_id = new.user_id
+      and m.organization_id = (select g.organization_id from public.groups g where g.id = new.group_id) for key share;
   perform from public.group_members m where m.group_id = new.group_id and m.user_id = new.user_id for key share;
   if not public.is_group_member(new.user_id, new.group_id) then
     raise exception 'user % is not in the group %, which an AI budget of theirs would count for',
@@ -103,3 +105,7 @@ end $$;
 create trigger withdraw_removed_members_from_groups after delete on organization_members
   referencing old table as removed
   for each statement execute function public.withdraw_removed_members_from_groups();
+--> statement-breakpoint
+-- A sum of amounts that JSON and JavaScript can still say exactly; a cast to it fails where the check of a column would.
+create domain public.exact_micros as numeric
+  constraint exact_micros_check check (value between 0 and 9007199254740991);

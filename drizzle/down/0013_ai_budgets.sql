@@ -10,3 +10,4 @@ drop function is_group_member(uuid, uuid);
 drop table group_ai_budgets;
 drop table ai_user_daily_spend;
 drop table ai_spend_requests;
+drop domain exact_micros;

@@ -3,8 +3,9 @@ import type { Context } from "../context.ts";
 import { databaseErrorOf, ProblemError } from "../errors.ts";
 import { notFound } from "../http/authorize.ts";
 import { MAX_MICROS } from "./amount.ts";
+import { effectiveBudget } from "./effective.ts";
 import { type Period, periodOf } from "./period.ts";
-import { addSpend, findSpends, readSpendFacts, type Spend } from "./spend-store.ts";
+import { addSpend, findSpends, readBudgetFacts, readSpendFacts, type Spend } from "./spend-store.ts";
 import { type Spending, spendingOf } from "./spending.ts";
 
 /** Two batches are on their way at the same time: while one waits for the disk, the other one computes. */
@@ -18,7 +19,7 @@ export type RecordSpend = Batcher<Spend, RecordedSpend>;
 
 type Recorder = Pick<Context, "pool" | "clock" | "aiBudgetPolicy">;
 
-/** A day's sum that is too large, a user who is just gone and deadlocks come from an item; a lost database does not. */
+/** A sum that is too large, a user who is just gone and deadlocks come from an item; a lost database does not. */
 const isItemsFault = (error: unknown) => /^(22|23|40)/.test(databaseErrorOf(error)?.code ?? "");
 
 /**
@@ -44,44 +45,39 @@ async function recordAll(
 ): Promise<(RecordedSpend | Error)[]> {
   const now = clock.now();
   const period = periodOf(now);
-  const read = async (some: readonly Spend[]): Promise<ReadonlyMap<string, Spending>> => {
-    const facts = await readSpendFacts(pool, [...new Set(some.map(({ userId }) => userId))], period);
-    return new Map(facts.map((one) => [one.userId, spendingOf(aiBudgetPolicy, one)]));
-  };
+  const usersOf = (some: readonly Spend[]) => [...new Set(some.map(({ userId }) => userId))];
+  const facts = await readBudgetFacts(pool, usersOf(spends));
+  const budgets = new Map(facts.map((one) => [one.userId, effectiveBudget(aiBudgetPolicy, one)]));
 
-  const before = await read(spends);
-  const fits = (spend: Spend) => (before.get(spend.userId)?.spentMicros ?? Infinity) + spend.micros <= MAX_MICROS;
-  const first = new Map(
-    spends
-      .filter(fits)
-      .reverse()
-      .map((spend) => [keyOf(spend), spend]),
-  );
-  const attributed = Array.from(first.values(), (spend) => ({ ...spend, groupId: groupOf(before.get(spend.userId)) }));
+  const first = new Map(spends.toReversed().map((spend) => [keyOf(spend), spend]));
+  const attributed = Array.from(first.values()).flatMap((spend) => {
+    const budget = budgets.get(spend.userId);
+    return budget ? { ...spend, groupId: budget.groupId } : [];
+  });
   const added = new Map((await addSpend(pool, attributed, period, now)).map((one) => [keyOf(one), one.totalMicros]));
   const totalOf = (spend: Spend) => (first.get(keyOf(spend)) === spend ? added.get(keyOf(spend)) : undefined);
 
-  const others = spends.filter((spend) => totalOf(spend) === undefined);
-  const earlier = new Map((await findSpends(pool, others)).map((one) => [keyOf(one), one.micros]));
-  const after = await read(others);
+  const repeated = spends.filter((spend) => budgets.has(spend.userId) && totalOf(spend) === undefined);
+  const earlier = new Map((await findSpends(pool, repeated)).map((one) => [keyOf(one), one.micros]));
+  const current = new Map((await readSpendFacts(pool, usersOf(repeated), period)).map((one) => [one.userId, one]));
   return spends.map((spend) => {
-    const known = before.get(spend.userId);
-    if (!known) return notFound();
+    const { userId, micros } = spend;
+    const budget = budgets.get(userId);
+    if (!budget) return notFound();
     const total = totalOf(spend);
-    if (total !== undefined) return { spending: { ...known, spentMicros: total }, period };
-    const used = earlier.get(keyOf(spend));
-    if (used === spend.micros) return { spending: after.get(spend.userId) ?? known, period };
-    return used === undefined && !fits(spend) ? tooMuch() : alreadyUsed(spend, used);
+    if (total !== undefined) return { spending: { userId, budget, spentMicros: total }, period };
+    if (earlier.get(keyOf(spend)) !== micros) return alreadyUsed(spend, earlier.get(keyOf(spend)));
+    const known = current.get(userId);
+    return known ? { spending: spendingOf(aiBudgetPolicy, known), period } : notFound();
   });
 }
 
 const keyOf = ({ userId, requestId }: Pick<Spend, "userId" | "requestId">): string => `${userId} ${requestId}`;
-const groupOf = (spending: Spending | undefined): string | null => spending?.budget.groupId ?? null;
 
 function problemOf(error: unknown): ProblemError | undefined {
   const code = databaseErrorOf(error)?.code;
   if (code === "23503") return notFound();
-  return code === "23514" || code === "22003" ? tooMuch() : undefined;
+  return code === "23514" ? tooMuch() : undefined;
 }
 
 function tooMuch(): ProblemError {

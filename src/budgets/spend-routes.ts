@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { type Batcher, createBatcher } from "../batch.ts";
 import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { auditDone } from "../http/audit.ts";
@@ -13,7 +14,7 @@ import { periodOf } from "./period.ts";
 import { createSpendRecorder } from "./record.ts";
 import { RECORDED_SPEND } from "./resource.ts";
 import { readSpendFacts } from "./spend-store.ts";
-import { recordedSpendSchema, recordedSpendView, spendSchema, spendView } from "./spend-view.ts";
+import { recordedSpendSchema, recordedSpendView, type SpendView, spendSchema, spendView } from "./spend-view.ts";
 import { spendingOf } from "./spending.ts";
 
 const TAGS = ["ai budgets"];
@@ -25,7 +26,7 @@ const body = z.strictObject({
 
 /** Adds the routes about what single users spend on AI. */
 export function registerSpendRoutes(app: App, context: Context): void {
-  const { pool, clock, aiBudgetPolicy } = context;
+  const read = createSpendReader(context);
   const record = createSpendRecorder(context);
 
   app.get(
@@ -49,10 +50,9 @@ export function registerSpendRoutes(app: App, context: Context): void {
       },
     },
     async (request) => {
-      const period = periodOf(clock.now());
-      const [facts] = await readSpendFacts(pool, [targetIdOf(request)], period);
-      if (!facts) throw notFound();
-      return spendView(spendingOf(aiBudgetPolicy, facts), period);
+      const view = await read(targetIdOf(request));
+      if (!view) throw notFound();
+      return view;
     },
   );
 
@@ -82,6 +82,21 @@ export function registerSpendRoutes(app: App, context: Context): void {
       return recordedSpendView(spending, period);
     },
   );
+}
+
+/** Reads what users may spend and have spent; those who are asked about together are read in one statement. */
+function createSpendReader({ pool, clock, aiBudgetPolicy }: Context): Batcher<string, SpendView | undefined> {
+  return createBatcher({
+    lanes: 2,
+    largest: 200,
+    isItemsFault: () => false,
+    async work(userIds) {
+      const period = periodOf(clock.now());
+      const facts = await readSpendFacts(pool, [...new Set(userIds)], period);
+      const views = new Map(facts.map((one) => [one.userId, spendView(spendingOf(aiBudgetPolicy, one), period)]));
+      return userIds.map((id) => views.get(id));
+    },
+  });
 }
 
 /** An id is not looked up: what is added to the spend of nobody is refused with it. */

@@ -1,14 +1,14 @@
 import { prepared, type Queryable } from "../db/connection.ts";
+import type { BudgetFacts } from "./effective.ts";
 import type { Period } from "./period.ts";
 import type { SpendFacts } from "./spending.ts";
 
 // Made as JSON, in which amounts are numbers; the columns are checked to hold what JavaScript says exactly. A sum that
-// is more can only come from nonsense: it is shown as the largest amount.
-const sumOf = (amounts: string) => `least(sum(${amounts}), 9007199254740991)`;
+// is more can only come from nonsense: it is shown as the largest amount. The sum of nothing is null, which least() skips.
+const sumOf = (amounts: string) => `least(coalesce(sum(${amounts}), 0), 9007199254740991)`;
 const MICROSECONDS = "(extract(epoch from m.created_at) * 1000000)::bigint";
 
-const FACTS = `
-  select u.id as "userId",
+const BUDGET_FACTS = `u.id as "userId",
     (select json_build_object('groupId', o.group_id, 'limitMicros', o.spend_limit_micros)
       from user_ai_budget_overrides o where o.user_id = u.id) as override,
     (select coalesce(json_agg(json_build_object('groupId', b.group_id, 'limitMicros', b.spend_limit_micros,
@@ -20,22 +20,36 @@ const FACTS = `
     (select coalesce(json_agg(json_build_object('organizationId', m.organization_id, 'isDefault', o.is_default,
         'joinedAt', ${MICROSECONDS})), '[]')
       from organization_members m join organizations o on o.id = m.organization_id and not o.deleted
-      where m.user_id = u.id) as memberships,
+      where m.user_id = u.id) as memberships`;
+
+const SPENT = `
     (select coalesce(json_agg(s), '[]')
       from (select d.effective_group_id as "groupId", ${sumOf("d.spend_micros")} as micros
         from ai_user_daily_spend d
         where d.user_id = u.id and d.day >= $2::date and d.day < $3::date
-        group by d.effective_group_id) s) as spent
-  from users u where u.id = any ($1::uuid[]) and not u.deleted`;
+        group by d.effective_group_id) s) as spent`;
 
-/** What is known of the budgets and the spend of users, in no order; who is deleted or unknown is left out. */
+const OF_USERS = "from users u where u.id = any ($1::uuid[]) and not u.deleted";
+
+/** What is known of the budgets of users, in no order; who is deleted or unknown is left out. */
+export async function readBudgetFacts(
+  db: Queryable,
+  userIds: readonly string[],
+): Promise<(BudgetFacts & { readonly userId: string })[]> {
+  const { rows } = await db.query(prepared(`select ${BUDGET_FACTS} ${OF_USERS}`, [userIds]));
+  return rows;
+}
+
+/** The same, with what they have spent in the period. */
 export async function readSpendFacts(
   db: Queryable,
   userIds: readonly string[],
   { start, end }: Period,
 ): Promise<SpendFacts[]> {
   if (userIds.length === 0) return [];
-  const { rows } = await db.query<SpendFacts>(prepared(FACTS, [userIds, start, end]));
+  const { rows } = await db.query<SpendFacts>(
+    prepared(`select ${BUDGET_FACTS}, ${SPENT} ${OF_USERS}`, [userIds, start, end]),
+  );
   return rows;
 }
 
@@ -62,7 +76,7 @@ const ADD = `
     on conflict (user_id, effective_group_id, day) do update set spend_micros = d.spend_micros + excluded.spend_micros
     returning user_id, effective_group_id, spend_micros)
   select f.user_id as "userId", f.request_id as "requestId",
-    (a.spend_micros + coalesce(earlier.micros, 0))::float8 as "totalMicros"
+    (a.spend_micros + coalesce(earlier.micros, 0))::exact_micros::float8 as "totalMicros"
   from fresh f
   join item i using (user_id, request_id)
   join added a on a.user_id = i.user_id and a.effective_group_id is not distinct from i.group_id
@@ -125,7 +139,7 @@ export async function readGroupSpend(
 ): Promise<GroupSpend[]> {
   const { rows } = await db.query<GroupSpend>(
     `select g.id as "groupId", b.spend_limit_micros::float8 as "limitMicros",
-       (select coalesce(${sumOf("d.spend_micros")}, 0)::float8 from ai_user_daily_spend d
+       (select ${sumOf("d.spend_micros")}::float8 from ai_user_daily_spend d
          where d.effective_group_id = g.id and d.day >= $3::date and d.day < $4::date) as micros
      from groups g left join group_ai_budgets b on b.group_id = g.id
      where g.organization_id = $1 and g.id = any ($2::uuid[]) order by lower(g.name), g.id`,
