@@ -13,6 +13,7 @@ const TITLES = [
   "The rules of the lifecycle at",
   "Claims at",
   "Claim to refill at",
+  "AI spend of",
   "Metrics at",
   "Filling one pool",
 ] as const;

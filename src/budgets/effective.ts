@@ -3,7 +3,7 @@ export const BUDGET_POLICIES = ["highest"] as const;
 export type BudgetPolicy = (typeof BUDGET_POLICIES)[number];
 
 /** The budget of a group that somebody is in, Everyone included. */
-export type GroupBudget = {
+type GroupBudget = {
   readonly groupId: string;
   readonly limitMicros: number;
   /** When they joined the group's organization, in microseconds; null for who is in a group without being a member. */

@@ -12,7 +12,7 @@ import { type Spending, spendingOf } from "./spending.ts";
 const BATCHES = { lanes: 2, largest: 200 } as const;
 
 /** Somebody's spend with all that has been added, and the period that it is for. */
-export type RecordedSpend = { readonly spending: Spending; readonly period: Period };
+type RecordedSpend = { readonly spending: Spending; readonly period: Period };
 
 /** Adds to somebody's spend, once for each of their request ids. */
 export type RecordSpend = Batcher<Spend, RecordedSpend>;

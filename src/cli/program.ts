@@ -2,6 +2,7 @@ import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addApplyCommand } from "./apply.ts";
 import { addAuditCommand } from "./audit.ts";
+import { addBudgetsCommand } from "./budgets.ts";
 import { addClaimCommand } from "./claim.ts";
 import { describeFailure, EXIT } from "./failure.ts";
 import { addGroupsCommand } from "./groups.ts";
@@ -67,6 +68,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
   addMembersCommand(program, io);
   addRolesCommand(program, io);
   addGroupsCommand(program, io);
+  addBudgetsCommand(program, io);
   addTokenCommand(program, io);
   addAuditCommand(program, io);
   addNotificationsCommand(program, io);
