@@ -4,7 +4,11 @@ import { MAX_MICROS } from "./amount.ts";
 const rule = { error: `a whole number of micros from 0 to ${MAX_MICROS}; a million of them are one dollar` };
 
 /** An amount of money in micros. */
-export const microsField = z.number(rule).int(rule).min(0, rule).max(MAX_MICROS, rule);
+export const microsField = z
+  .number(rule)
+  .int({ ...rule, abort: true })
+  .min(0, rule)
+  .max(MAX_MICROS, rule);
 
 /** The most ids that are asked about at once. */
 const MAX_IDS = 100;

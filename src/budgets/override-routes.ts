@@ -75,7 +75,7 @@ export function registerOverrideRoutes(app: App, context: Context): void {
       const { group_id: groupId, spend_limit_micros: limitMicros } = request.body;
       const userId = targetIdOf(request);
       const group = await findBudgetGroup(pool, groupId);
-      if (!group || !mayUpdate(request, group)) throw notFound();
+      if (!group || !may(request, "read", group) || !may(request, "update", group)) throw notFound();
       const row = await withTransaction(pool, BEGIN.impatient, async (client) => {
         const user = await lockBudgetUser(client, userId);
         if (!user) throw notFound();
@@ -109,7 +109,7 @@ export function registerOverrideRoutes(app: App, context: Context): void {
       await withTransaction(pool, BEGIN.impatient, async (client) => {
         const user = await lockBudgetUser(client, userId);
         const before = user && (await findOverrideWithGroup(client, userId));
-        if (!before || !mayUpdate(request, before.group)) throw notFound();
+        if (!before || !may(request, "update", before.group)) throw notFound();
         if (!(await deleteOverride(client, userId))) throw notFound();
         const limits = { before: before.spend_limit_micros, after: null };
         const groups = { before: before.group, after: null };
@@ -120,8 +120,8 @@ export function registerOverrideRoutes(app: App, context: Context): void {
   );
 }
 
-function mayUpdate(request: FastifyRequest, { id, organizationId }: BudgetGroup): boolean {
-  return can(subjectOf(request), "update", groupResource({ id, organizationId }));
+function may(request: FastifyRequest, action: "read" | "update", { id, organizationId }: BudgetGroup): boolean {
+  return can(subjectOf(request), action, groupResource({ id, organizationId }));
 }
 
 function notInGroup({ username }: { readonly username: string }, { name, organization }: BudgetGroup): ProblemError {

@@ -8,13 +8,16 @@ import type { SpendFacts } from "./spending.ts";
 const sumOf = (amounts: string) => `least(coalesce(sum(${amounts}), 0), 9007199254740991)`;
 const MICROSECONDS = "(extract(epoch from m.created_at) * 1000000)::bigint";
 
+// With their limits, inner queries look at what they are asked about, one by one: a join would read all budgets for each
+// user, or all members of the organization for a few of Everyone.
 const BUDGET_FACTS = `u.id as "userId",
     (select json_build_object('groupId', o.group_id, 'limitMicros', o.spend_limit_micros)
       from user_ai_budget_overrides o where o.user_id = u.id) as override,
     (select coalesce(json_agg(json_build_object('groupId', b.group_id, 'limitMicros', b.spend_limit_micros,
         'joinedAt', ${MICROSECONDS})), '[]')
       from group_members_expanded e
-      join group_ai_budgets b on b.group_id = e.group_id
+      cross join lateral (
+        select group_id, spend_limit_micros from group_ai_budgets where group_id = e.group_id limit 1) b
       left join organization_members m on m.organization_id = e.organization_id and m.user_id = e.user_id
       where e.user_id = u.id) as budgets,
     (select coalesce(json_agg(json_build_object('organizationId', m.organization_id, 'isDefault', o.is_default,
@@ -151,8 +154,11 @@ export async function readGroupSpend(
 /** Which of the users are in a group, Everyone included; never those who are deleted. */
 export async function findGroupMembers(db: Queryable, groupId: string, userIds: readonly string[]): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
-    `select user_id as id from group_members_expanded where group_id = $1 and user_id = any ($2::uuid[])
-     order by lower(user_username)`,
+    `select e.user_id as id
+     from unnest($2::uuid[]) asked (id)
+     cross join lateral (
+       select user_id, user_username from group_members_expanded where group_id = $1 and user_id = asked.id limit 1) e
+     order by lower(e.user_username)`,
     [groupId, userIds],
   );
   return rows.map(({ id }) => id);
