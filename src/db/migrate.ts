@@ -1,8 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { readMigrationFiles } from "drizzle-orm/migrator";
-import { drizzle } from "drizzle-orm/node-postgres";
-import { migrate } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
 import journal from "../../drizzle/meta/_journal.json" with { type: "json" };
 import { databaseErrorOf, messageOf, ProblemError, UsageError } from "../errors.ts";
@@ -29,11 +27,7 @@ export async function migrateUp(url: string): Promise<MigrationStatus> {
   return withMigrationLock(url, async (client) => {
     const before = await readStatus(client);
     refuseNewer(before);
-    await migrate(drizzle(client), {
-      migrationsFolder,
-      migrationsSchema: MIGRATIONS.schema,
-      migrationsTable: MIGRATIONS.table,
-    });
+    if (before.migrations.some(({ applied }) => !applied)) await applyMissing(client);
     await installQueueSchema(url);
     return readStatus(client);
   });
@@ -72,6 +66,19 @@ export async function migrateDown(url: string, to: number): Promise<MigrationSta
 /** Which migrations are applied; changes nothing. */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return withClient(url, readStatus);
+}
+
+/** Loading the library takes longer than a daemon's whole other start, so it is done only when there is work for it. */
+async function applyMissing(client: pg.Client): Promise<void> {
+  const [{ drizzle }, { migrate }] = await Promise.all([
+    import("drizzle-orm/node-postgres"),
+    import("drizzle-orm/node-postgres/migrator"),
+  ]);
+  await migrate(drizzle(client), {
+    migrationsFolder,
+    migrationsSchema: MIGRATIONS.schema,
+    migrationsTable: MIGRATIONS.table,
+  });
 }
 
 async function undo(client: pg.Client, name: string): Promise<void> {

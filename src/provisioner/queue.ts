@@ -147,12 +147,15 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
     async start() {
       await boss.start();
       started = true;
+      const known = new Map((await boss.getQueues()).map((queue) => [queue.name, new Map(Object.entries(queue))]));
       for (const kind of KINDS) {
         const deadLetter = DEAD_LETTER[kind];
         const options = deadLetter === undefined ? OPTIONS : { ...OPTIONS, deadLetter };
-        await boss.createQueue(kind, { ...options, partition: OWN_TABLE.has(kind) });
+        const queue = known.get(kind);
+        if (queue === undefined) await boss.createQueue(kind, { ...options, partition: OWN_TABLE.has(kind) });
         // A queue that is there already keeps the options of the version that made it.
-        await boss.updateQueue(kind, options);
+        if (Object.entries(options).some(([name, value]) => queue?.get(name) !== value))
+          await boss.updateQueue(kind, options);
       }
     },
     async add(client, kind, subjectIds, priority, from) {
