@@ -57,11 +57,12 @@ begin
   -- comes after it sees what was waited for; the order is that of all who delete users and groups or end memberships.
   perform from public.users u where u.id = new.user_id for share;
   perform from public.groups g where g.id = new.group_id for key share;
-  -- Of the group's organization, whichever group it is: who ends that ends what is in its groups afterwards.
-  perform from public.organization_members m
+  -- Written as they are, for a lock is forgotten: who ends a membership in a transaction that began earlier, and so does
+  -- not see this override, is to fail. First that of the group's organization, whose end ends what is in its groups.
+  update public.organization_members m set user_id = m.user_id
     where m.user_id = new.user_id
-      and m.organization_id = (select g.organization_id from public.groups g where g.id = new.group_id) for key share;
-  perform from public.group_members m where m.group_id = new.group_id and m.user_id = new.user_id for key share;
+      and m.organization_id = (select g.organization_id from public.groups g where g.id = new.group_id);
+  update public.group_members m set user_id = m.user_id where m.group_id = new.group_id and m.user_id = new.user_id;
   if not public.is_group_member(new.user_id, new.group_id) then
     raise exception 'user % is not in the group %, which an AI budget of theirs would count for',
       new.user_id, new.group_id

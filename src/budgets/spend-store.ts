@@ -8,18 +8,19 @@ import type { SpendFacts } from "./spending.ts";
 const sumOf = (amounts: string) => `least(coalesce(sum(${amounts}), 0), 9007199254740991)`;
 const MICROSECONDS = "(extract(epoch from m.created_at) * 1000000)::bigint";
 
-// With their limits, inner queries look at what they are asked about, one by one: a join would read all budgets for each
-// user, or all members of the organization for a few of Everyone.
+// A user's groups are those of the view group_members_expanded, which would read all groups for each user; with its
+// limit, the inner query looks up the budgets of these groups instead of reading all that there are.
 const BUDGET_FACTS = `u.id as "userId",
     (select json_build_object('groupId', o.group_id, 'limitMicros', o.spend_limit_micros)
       from user_ai_budget_overrides o where o.user_id = u.id) as override,
     (select coalesce(json_agg(json_build_object('groupId', b.group_id, 'limitMicros', b.spend_limit_micros,
         'joinedAt', ${MICROSECONDS})), '[]')
-      from group_members_expanded e
+      from (select group_id from group_members where user_id = u.id
+        union select organization_id from organization_members where user_id = u.id) e
       cross join lateral (
-        select group_id, spend_limit_micros from group_ai_budgets where group_id = e.group_id limit 1) b
-      left join organization_members m on m.organization_id = e.organization_id and m.user_id = e.user_id
-      where e.user_id = u.id) as budgets,
+        select b.group_id, b.spend_limit_micros, g.organization_id
+        from group_ai_budgets b join groups g on g.id = b.group_id where b.group_id = e.group_id limit 1) b
+      left join organization_members m on m.organization_id = b.organization_id and m.user_id = u.id) as budgets,
     (select coalesce(json_agg(json_build_object('organizationId', m.organization_id, 'isDefault', o.is_default,
         'joinedAt', ${MICROSECONDS})), '[]')
       from organization_members m join organizations o on o.id = m.organization_id and not o.deleted
@@ -153,6 +154,7 @@ export async function readGroupSpend(
 
 /** Which of the users are in a group, Everyone included; never those who are deleted. */
 export async function findGroupMembers(db: Queryable, groupId: string, userIds: readonly string[]): Promise<string[]> {
+  // The limit has the view asked about each of them, not about the whole group.
   const { rows } = await db.query<{ id: string }>(
     `select e.user_id as id
      from unnest($2::uuid[]) asked (id)

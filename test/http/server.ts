@@ -13,7 +13,7 @@ import { createBuildQueue } from "../../src/provisioner/queue.ts";
 import { createUser, ensureAdmin } from "../../src/users/store.ts";
 import { createToken } from "../../src/users/tokens/create.ts";
 import { createWake } from "../../src/wake.ts";
-import { createDatabaseWithQueues } from "../support/database.ts";
+import { createDatabaseWithQueues, type TestDatabase } from "../support/database.ts";
 
 /** A user with a token that works. */
 export type TestUser = { readonly id: string; readonly username: string; readonly token: string };
@@ -55,12 +55,18 @@ export async function startTestServer(
   t: TestContext,
   {
     workspaceSharingDisabled = false,
+    database,
     ...options
-  }: { readonly routes?: readonly RegisterRoutes[]; readonly workspaceSharingDisabled?: boolean } = {},
+  }: {
+    readonly routes?: readonly RegisterRoutes[];
+    readonly workspaceSharingDisabled?: boolean;
+    /** A migrated database without anything in it; one of the test's own is made when there is none. */
+    readonly database?: TestDatabase;
+  } = {},
 ): Promise<TestServer> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
-  const { url: databaseUrl, pool } = await createDatabaseWithQueues(t);
+  const { url: databaseUrl, pool } = database ?? (await createDatabaseWithQueues(t));
   const logged: Record<string, unknown>[] = [];
   const log = createLogger("trace", { write: (line) => void logged.push(JSON.parse(line)) });
   let skewMs = 0;

@@ -21,7 +21,7 @@ export type TestServer = {
 };
 
 /** Nothing that these settings could lose outlives the run. */
-const FAST_SETTINGS = {
+export const FAST_SETTINGS = {
   fsync: "off",
   synchronous_commit: "off",
   full_page_writes: "off",
