@@ -13,7 +13,7 @@ import { waitFor } from "../support/wait-for.ts";
 const KILLS = Number(process.env["PREBUILDD_TEST_KILLS"] ?? 2);
 /** Which moments they are. */
 const SEED = Number(process.env["PREBUILDD_TEST_SEED"] ?? 7);
-const POOL = 6;
+const POOL = 4;
 
 /**
  * A machine that is outside: a directory, and in it a file that is made slowly. The state knows of the home before the

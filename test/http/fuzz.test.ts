@@ -12,7 +12,7 @@ import { pick } from "./schema-values.ts";
 /** Each round, which has a server of its own, has a seed of its own: this one plus its number. */
 const SEED = Number(process.env["PREBUILDD_TEST_SEED"] ?? 20_250_602);
 /** For how long rounds are begun. */
-const SECONDS = Number(process.env["PREBUILDD_TEST_FUZZ_SECONDS"] ?? 5);
+const SECONDS = Number(process.env["PREBUILDD_TEST_FUZZ_SECONDS"] ?? 3);
 /** So few that what is deleted is there again soon. */
 const REQUESTS = 150;
 /** What nobody but us has any use for: places in the source, statements, and names of the database's own. */

@@ -13,7 +13,7 @@ import { givenWorld, type World } from "./simulation/world.ts";
 const SEED = Number(process.env["PREBUILDD_TEST_SEED"] ?? 20_240_325);
 /** How many minutes go by at once on average. Given, it makes the long form, with more of everything. */
 const GIVEN_STEP = process.env["PREBUILDD_TEST_WEEK_STEP_MINUTES"];
-const STEP_MINUTES = Number(GIVEN_STEP ?? 45);
+const STEP_MINUTES = Number(GIVEN_STEP ?? 60);
 
 /** The Mondays before the clocks of Berlin and Beirut are set forward and back; the seed chooses. */
 const MONDAYS = [Date.UTC(2024, 2, 25), Date.UTC(2024, 9, 21)];
@@ -22,10 +22,10 @@ const STARTS_AT = MONDAYS[(SEED + 1) % 2] ?? 0;
 /** How many of each happen in an hour. */
 const PER_HOUR = GIVEN_STEP
   ? { actions: 20, claims: 2, claimsInSql: 0.7, owners: 2, templates: 0.4 }
-  : { actions: 5, claims: 0.5, claimsInSql: 0.3, owners: 0.6, templates: 0.4 };
+  : { actions: 3, claims: 0.4, claimsInSql: 0.25, owners: 0.4, templates: 0.3 };
 const SIZE = GIVEN_STEP
   ? { people: 300, workspaces: 1_000, prebuilds: 50 }
-  : { people: 60, workspaces: 120, prebuilds: 10 };
+  : { people: 35, workspaces: 70, prebuilds: 6 };
 
 /** Each must have happened, or the week proves little about it. */
 const PROVEN = [

@@ -10,7 +10,7 @@ import { WORK } from "../../src/provisioner/queue.ts";
 import { givenContext } from "../support/given.ts";
 import { explaining, nodesOf, type PlanNode } from "../support/plans.ts";
 
-const SIZE = { name: "test", pools: 2, members: 1_000, ordinary: 20_000 };
+const SIZE = { name: "test", pools: 2, members: 500, ordinary: 4_000 };
 
 const readsAllOf = (plans: readonly PlanNode[][], table: string) =>
   plans.flat().filter((node) => node["Node Type"].endsWith("Seq Scan") && node["Relation Name"] === table);

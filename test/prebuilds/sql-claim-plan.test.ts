@@ -4,7 +4,7 @@ import { loadWorld } from "../../bench/world.ts";
 import { givenControlPlane } from "../support/control-plane.ts";
 import { givenContext } from "../support/given.ts";
 
-const SIZE = { name: "test", pools: 2, members: 1_000, ordinary: 20_000 };
+const SIZE = { name: "test", pools: 2, members: 500, ordinary: 4_000 };
 
 type Node = { "Node Type": string; "Relation Name"?: string; "Index Name"?: string; Plans?: Node[] };
 const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
