@@ -8,7 +8,7 @@ import { interleave, ratioOf, spreadOf } from "./measure.ts";
 import { type Row, type Table, target } from "./report.ts";
 import { loadSpenders } from "./spenders.ts";
 
-/** The target holds for what a gateway sees, at as many clients as it takes to keep the daemon busy. */
+/** The target holds for what a gateway sees, at as many clients as it takes to keep everything busy. */
 const TARGET_CLIENTS = 128;
 const LEAST = 0.5;
 const CONNECTIONS = 10;
@@ -20,7 +20,7 @@ const UPSERT = `insert into bench.spend as s (user_id, day, micros) values ($1, 
 /** How many spends are added in a second, against an upsert of one row that knows nothing of requests and budgets. */
 export async function benchSpend(
   bench: Bench,
-  options: { users: number; rounds: number; clients: readonly number[]; spends: number },
+  options: { users: number; rounds: number; clients: readonly number[]; spends: (clients: number) => number },
 ): Promise<Table> {
   await using stack = new AsyncDisposableStack();
   const { userIds, ownerId } = await loadSpenders(bench.context.pool, options.users);
@@ -43,7 +43,7 @@ export async function benchSpend(
   };
   const rows: Row[] = [];
   for (const clients of options.clients) {
-    const run = (way: keyof typeof NAMES) => () => perSecond(userIds, options.spends, clients, ways[way]);
+    const run = (way: keyof typeof NAMES) => () => perSecond(userIds, options.spends(clients), clients, ways[way]);
     const measured = await interleave(options.rounds, {
       upsert: run("upsert"),
       record: run("record"),

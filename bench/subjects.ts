@@ -68,8 +68,8 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
     benchSpend(
       bench,
       quick
-        ? { users: 20, rounds: 1, clients: [1, 8], spends: 40 }
-        : { users: 1_000, rounds: 5, clients: [1, 8, 32, 128], spends: 4_000 },
+        ? { users: 20, rounds: 1, clients: [1, 8], spends: () => 40 }
+        : { users: 1_000, rounds: 5, clients: [1, 8, 32, 128], spends: (clients) => (clients < 32 ? 1_500 : 12_000) },
     ),
   scrape: (bench, { quick }) => benchScrape(bench, quick ? { size: TINY, rounds: 2 } : { size: LARGE, rounds: 11 }),
   fill: (bench, { quick }) =>

@@ -73,20 +73,20 @@ const ADD = `
     insert into ai_spend_requests (user_id, request_id, spend_micros, created_at)
     select user_id, request_id, micros, $5 from item order by user_id, request_id
     on conflict do nothing returning user_id, request_id),
+  new as (select user_id, request_id, micros, group_id from fresh join item using (user_id, request_id)),
   added as (
     insert into ai_user_daily_spend as d (user_id, effective_group_id, day, spend_micros)
-    select user_id, group_id, $6::date, sum(micros) from fresh join item using (user_id, request_id)
+    select user_id, group_id, $6::date, sum(micros) from new
     group by user_id, group_id order by user_id, group_id
     on conflict (user_id, effective_group_id, day) do update set spend_micros = d.spend_micros + excluded.spend_micros
     returning user_id, effective_group_id, spend_micros)
-  select f.user_id as "userId", f.request_id as "requestId",
+  select n.user_id as "userId", n.request_id as "requestId",
     (a.spend_micros + coalesce(earlier.micros, 0))::exact_micros::float8 as "totalMicros"
-  from fresh f
-  join item i using (user_id, request_id)
-  join added a on a.user_id = i.user_id and a.effective_group_id is not distinct from i.group_id
+  from new n
+  join added a on a.user_id = n.user_id and a.effective_group_id is not distinct from n.group_id
   cross join lateral (
     select sum(d.spend_micros) as micros from ai_user_daily_spend d
-    where d.user_id = i.user_id and d.effective_group_id is not distinct from i.group_id
+    where d.user_id = n.user_id and d.effective_group_id is not distinct from n.group_id
       and d.day >= $7::date and d.day < $8::date and d.day <> $6::date) earlier`;
 
 /**
