@@ -56,6 +56,8 @@ begin
   -- User and membership stay as they are until the transaction ends. Each lock is a statement of its own, so that what
   -- comes after it sees what was waited for; the order is that of all who delete users and groups or end memberships.
   perform from public.users u where u.id = new.user_id for share;
+  perform from public.organizations o
+    where o.id = (select g.organization_id from public.groups g where g.id = new.group_id) for key share;
   perform from public.groups g where g.id = new.group_id for key share;
   -- Written as they are, for a lock is forgotten: who ends a membership in a transaction that began earlier, and so does
   -- not see this override, is to fail. First that of the group's organization, whose end ends what is in its groups.
@@ -78,20 +80,29 @@ create trigger trigger_enforce_user_ai_budget_override_membership before insert 
 create function public.delete_user_ai_budget_overrides_on_group_member_delete() returns trigger language plpgsql as $$
 begin
   delete from public.user_ai_budget_overrides where user_id = old.user_id and group_id = old.group_id;
-  return old;
+  return coalesce(new, old);
 end $$;
 --> statement-breakpoint
 create trigger trigger_delete_user_ai_budget_overrides_on_group_member_delete before delete on group_members
   for each row execute function public.delete_user_ai_budget_overrides_on_group_member_delete();
 --> statement-breakpoint
+-- A membership that becomes another one in SQL has ended, too.
+create trigger trigger_delete_user_ai_budget_overrides_on_group_member_change before update on group_members
+  for each row when ((old.user_id, old.group_id) is distinct from (new.user_id, new.group_id))
+  execute function public.delete_user_ai_budget_overrides_on_group_member_delete();
+--> statement-breakpoint
 create function public.delete_user_ai_budget_overrides_on_org_member_delete() returns trigger language plpgsql as $$
 begin
   delete from public.user_ai_budget_overrides where user_id = old.user_id and group_id = old.organization_id;
-  return old;
+  return coalesce(new, old);
 end $$;
 --> statement-breakpoint
 create trigger trigger_delete_user_ai_budget_overrides_on_org_member_delete before delete on organization_members
   for each row execute function public.delete_user_ai_budget_overrides_on_org_member_delete();
+--> statement-breakpoint
+create trigger trigger_delete_user_ai_budget_overrides_on_org_member_change before update on organization_members
+  for each row when ((old.user_id, old.organization_id) is distinct from (new.user_id, new.organization_id))
+  execute function public.delete_user_ai_budget_overrides_on_org_member_delete();
 --> statement-breakpoint
 -- Whoever is no longer a member of an organization is in none of its groups, whoever ends the membership. Triggers of
 -- one event run in the order of their names: this is to come after unshare_with_removed_members, because who deletes a

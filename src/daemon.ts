@@ -196,8 +196,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     await reapLostWork(context, { olderThanMs: REAP_MS, signal });
     const ago = (ms: number) => new Date(context.clock.now().getTime() - ms);
     await forgetRequests(pool, ago(REQUESTS_KEPT_MS));
-    await forgetSpendRequests(pool, ago(REQUESTS_KEPT_MS));
     await forgetMessages(pool, ago(MESSAGES_KEPT_MS));
+    await forgetSpendRequests(pool, ago(REQUESTS_KEPT_MS), signal);
   };
 
   const executor = createExecutor(context);

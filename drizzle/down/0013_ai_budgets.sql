@@ -1,7 +1,9 @@
 drop trigger withdraw_removed_members_from_groups on organization_members;
 drop function withdraw_removed_members_from_groups();
+drop trigger trigger_delete_user_ai_budget_overrides_on_org_member_change on organization_members;
 drop trigger trigger_delete_user_ai_budget_overrides_on_org_member_delete on organization_members;
 drop function delete_user_ai_budget_overrides_on_org_member_delete();
+drop trigger trigger_delete_user_ai_budget_overrides_on_group_member_change on group_members;
 drop trigger trigger_delete_user_ai_budget_overrides_on_group_member_delete on group_members;
 drop function delete_user_ai_budget_overrides_on_group_member_delete();
 drop table user_ai_budget_overrides;

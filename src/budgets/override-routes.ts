@@ -10,6 +10,7 @@ import { findUserInPath } from "../http/references.ts";
 import { groupResource } from "../organizations/resource.ts";
 import { can } from "../rbac/decide.ts";
 import { userParams } from "../users/fields.ts";
+import { systemProblem } from "../users/guards.ts";
 import { userResource } from "../users/resource.ts";
 import { overrideEntry } from "./audit-entry.ts";
 import { microsField } from "./fields.ts";
@@ -79,6 +80,8 @@ export function registerOverrideRoutes(app: App, context: Context): void {
       const row = await withTransaction(pool, BEGIN.impatient, async (client) => {
         const user = await lockBudgetUser(client, userId);
         if (!user) throw notFound();
+        const problem = systemProblem(user);
+        if (problem) throw problem;
         const before = await findOverrideWithGroup(client, userId);
         const now = clock.now();
         const after = await putOverride(client, { userId, groupId: group.id, limitMicros }, now);

@@ -1,6 +1,6 @@
 import { type Batcher, createBatcher } from "../batch.ts";
 import type { Context } from "../context.ts";
-import { databaseErrorOf, ProblemError } from "../errors.ts";
+import { databaseErrorOf, isLockTimeout, ProblemError } from "../errors.ts";
 import { notFound } from "../http/authorize.ts";
 import { MAX_MICROS } from "./amount.ts";
 import { effectiveBudget } from "./effective.ts";
@@ -19,24 +19,46 @@ export type RecordSpend = Batcher<Spend, RecordedSpend>;
 
 type Recorder = Pick<Context, "pool" | "clock" | "aiBudgetPolicy">;
 
-/** A sum that is too large, a user who is just gone and deadlocks come from an item; a lost database does not. */
-const isItemsFault = (error: unknown) => /^(22|23|40)/.test(databaseErrorOf(error)?.code ?? "");
+/** A sum that is too large, a user who is just gone, locks: what is wrong with some of several spends, not with all. */
+const isItemsFault = (error: unknown) => /^(22|23|40|55P03)/.test(databaseErrorOf(error)?.code ?? "");
 
 /**
  * Makes the one way to add to what users have spent. Spends that arrive together share their statements: one reads what
  * decides which group each counts for, and one adds all of them. When a request id is used again nothing is added, and
  * the answer is what has been spent by now.
  *
- * Rejects with a ProblemError when there is no such user, when the request id was used for another amount, and when the
- * month's sum would be more than can be said exactly.
+ * Rejects with a ProblemError when there is no such user, when the request id was used for another amount, when the
+ * month's sum would be more than can be said exactly, and when somebody keeps what the user has spent locked.
  */
 export function createSpendRecorder(recorder: Recorder): RecordSpend {
-  const record = createBatcher<Spend, RecordedSpend>({
+  return createBatcher<Spend, RecordedSpend>({
     ...BATCHES,
-    isItemsFault,
-    work: (spends) => recordAll(recorder, spends),
+    isItemsFault: () => false, // they are found here, where it is known which of them wait for the same row
+    work: (spends) => recordInParts(recorder, spends),
   });
-  return (spend, signal) => record(spend, signal).catch((error: unknown) => Promise.reject(problemOf(error) ?? error));
+}
+
+/** Records the spends together; when that fails because of some of them, those that may be worked on without these. */
+async function recordInParts(recorder: Recorder, spends: readonly Spend[]): Promise<(RecordedSpend | Error)[]> {
+  try {
+    return await recordAll(recorder, spends);
+  } catch (error) {
+    const byUser = Map.groupBy(spends, ({ userId }) => userId);
+    // A row that is locked is waited for once, however many of its user's spends there are.
+    const parts = isLockTimeout(error) ? [...byUser.values()] : spends.map((spend) => [spend]);
+    if (!isItemsFault(error) || parts.length === 1) {
+      const problem = problemOf(error) ?? toError(error);
+      return spends.map(() => problem);
+    }
+    const results = new Map<Spend, RecordedSpend | Error>();
+    for (const part of parts) {
+      for (const [index, result] of (await recordInParts(recorder, part)).entries()) {
+        const spend = part[index];
+        if (spend) results.set(spend, result);
+      }
+    }
+    return spends.map((spend) => results.get(spend) ?? toError(error));
+  }
 }
 
 async function recordAll(
@@ -74,10 +96,15 @@ async function recordAll(
 
 const keyOf = ({ userId, requestId }: Pick<Spend, "userId" | "requestId">): string => `${userId} ${requestId}`;
 
+const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
 function problemOf(error: unknown): ProblemError | undefined {
   const code = databaseErrorOf(error)?.code;
   if (code === "23503") return notFound();
-  return code === "23514" ? tooMuch() : undefined;
+  if (code === "23514") return tooMuch();
+  if (code !== "55P03" && code !== "40P01") return undefined;
+  const message = "somebody keeps what the user has spent locked, so nothing was added; send it again in a moment";
+  return new ProblemError("unavailable", message, { cause: error });
 }
 
 function tooMuch(): ProblemError {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type Batcher, createBatcher } from "../batch.ts";
 import type { Context } from "../context.ts";
+import { messageOf } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { auditDone } from "../http/audit.ts";
 import { notFound, pathPart, targetIdOf } from "../http/authorize.ts";
@@ -75,9 +76,17 @@ export function registerSpendRoutes(app: App, context: Context): void {
     },
     async (request) => {
       const { request_id: requestId, spend_micros: micros } = request.body;
-      const userId = await idOfUserInPath(context, request);
-      if (userId === undefined) throw notFound();
-      const { spending, period } = await record({ userId, requestId, micros });
+      const add = async () => {
+        const userId = await idOfUserInPath(context, request);
+        if (userId === undefined) throw notFound();
+        return record({ userId, requestId, micros });
+      };
+      const { spending, period } = await add().catch((error: unknown) => {
+        // Who reports it may drop it, and then this is all that is left of it.
+        const spend = { user: pathPart(request, "user"), request_id: requestId, spend_micros: micros };
+        request.log.warn({ spend, problem: messageOf(error) }, "what was spent on AI was not added");
+        throw error;
+      });
       auditDone(request); // the spend is its own record, and there is too much of it for the log
       return recordedSpendView(spending, period);
     },

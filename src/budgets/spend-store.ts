@@ -66,9 +66,12 @@ export type AttributedSpend = Spend & { readonly groupId: string | null };
 /** One of somebody's spends; `totalMicros` is all that they have spent in the period that counts for the same group. */
 export type AddedSpend = Pick<Spend, "userId" | "requestId"> & { readonly totalMicros: number };
 
+// Whoever holds a user's row for longer makes that user's spend fail, not that of all who share the statement.
 const ADD = `
-  with item as (
-    select * from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[]) i (user_id, request_id, micros, group_id)),
+  with patience as materialized (select set_config('lock_timeout', '1s', true)),
+  item as (
+    select i.* from patience,
+      unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[]) i (user_id, request_id, micros, group_id)),
   fresh as (
     insert into ai_spend_requests (user_id, request_id, spend_micros, created_at)
     select user_id, request_id, micros, $5 from item order by user_id, request_id
@@ -81,7 +84,7 @@ const ADD = `
     on conflict (user_id, effective_group_id, day) do update set spend_micros = d.spend_micros + excluded.spend_micros
     returning user_id, effective_group_id, spend_micros)
   select n.user_id as "userId", n.request_id as "requestId",
-    (a.spend_micros + coalesce(earlier.micros, 0))::exact_micros::float8 as "totalMicros"
+    to_json((a.spend_micros + coalesce(earlier.micros, 0))::exact_micros) as "totalMicros"
   from new n
   join added a on a.user_id = n.user_id and a.effective_group_id is not distinct from n.group_id
   cross join lateral (
@@ -114,17 +117,33 @@ export async function addSpend(
 export async function findSpends(db: Queryable, spends: readonly Spend[]): Promise<Spend[]> {
   if (spends.length === 0) return [];
   const { rows } = await db.query<Spend>(
-    `select r.user_id as "userId", r.request_id as "requestId", r.spend_micros::float8 as micros
+    `select r.user_id as "userId", r.request_id as "requestId", to_json(r.spend_micros) as micros
      from unnest($1::uuid[], $2::text[]) i (user_id, request_id) join ai_spend_requests r using (user_id, request_id)`,
     [spends.map(({ userId }) => userId), spends.map(({ requestId }) => requestId)],
   );
   return rows;
 }
 
-/** Forgets the request ids from before a time, which would then be added again; returns how many. */
-export async function forgetSpendRequests(db: Queryable, before: Date): Promise<number> {
-  const { rowCount } = await db.query("delete from ai_spend_requests where created_at < $1", [before]);
-  return rowCount ?? 0;
+/** How many request ids are forgotten at once, so that no statement takes long, and nobody waits for one. */
+const FORGOTTEN_AT_ONCE = 10_000;
+
+/**
+ * Forgets the request ids from before a time, which would then be added again, until the signal is aborted.
+ * @returns how many
+ */
+export async function forgetSpendRequests(db: Queryable, before: Date, signal?: AbortSignal): Promise<number> {
+  let forgotten = 0;
+  while (!signal?.aborted) {
+    const { rowCount } = await db.query(
+      `delete from ai_spend_requests where (user_id, request_id) in (
+         select user_id, request_id from ai_spend_requests where created_at < $1
+         order by created_at limit $2 for update skip locked)`,
+      [before, FORGOTTEN_AT_ONCE],
+    );
+    forgotten += rowCount ?? 0;
+    if ((rowCount ?? 0) < FORGOTTEN_AT_ONCE) break;
+  }
+  return forgotten;
 }
 
 /** What counts for a group in the period, of all who are or were in it. */
@@ -142,8 +161,8 @@ export async function readGroupSpend(
   { start, end }: Period,
 ): Promise<GroupSpend[]> {
   const { rows } = await db.query<GroupSpend>(
-    `select g.id as "groupId", b.spend_limit_micros::float8 as "limitMicros",
-       (select ${sumOf("d.spend_micros")}::float8 from ai_user_daily_spend d
+    `select g.id as "groupId", to_json(b.spend_limit_micros) as "limitMicros",
+       (select to_json(${sumOf("d.spend_micros")}) from ai_user_daily_spend d
          where d.effective_group_id = g.id and d.day >= $3::date and d.day < $4::date) as micros
      from groups g left join group_ai_budgets b on b.group_id = g.id
      where g.organization_id = $1 and g.id = any ($2::uuid[]) order by lower(g.name), g.id`,

@@ -15,8 +15,8 @@ export type BudgetGroup = {
 /** An override with the group that it counts for. */
 export type LockedOverride = OverrideRow & { readonly group: BudgetGroup };
 
-// Every amount is a whole number that a double says exactly; the columns are checked for it.
-const GROUP_COLUMNS = "group_id, spend_limit_micros::float8 as spend_limit_micros, created_at, updated_at";
+// As JSON, whose numbers are exact up to what the columns are checked for.
+const GROUP_COLUMNS = "group_id, to_json(spend_limit_micros) as spend_limit_micros, created_at, updated_at";
 const OVERRIDE_COLUMNS = `user_id, ${GROUP_COLUMNS}`;
 const BUDGET_GROUP = `g.id, g.name, g.organization_id as "organizationId", o.name as organization`;
 
@@ -78,9 +78,9 @@ export async function findOverride(db: Queryable, userId: string): Promise<Overr
 export async function lockBudgetUser(
   client: pg.PoolClient,
   userId: string,
-): Promise<{ readonly username: string } | undefined> {
-  const { rows } = await client.query<{ username: string }>(
-    "select username from users where id = $1 and not deleted for no key update",
+): Promise<{ readonly username: string; readonly is_system: boolean } | undefined> {
+  const { rows } = await client.query<{ username: string; is_system: boolean }>(
+    "select username, is_system from users where id = $1 and not deleted for no key update",
     [userId],
   );
   return rows[0];
@@ -92,7 +92,7 @@ export async function findOverrideWithGroup(
   userId: string,
 ): Promise<LockedOverride | undefined> {
   const { rows } = await client.query<LockedOverride>(
-    `select b.user_id, b.group_id, b.spend_limit_micros::float8 as spend_limit_micros, b.created_at, b.updated_at,
+    `select b.user_id, b.group_id, to_json(b.spend_limit_micros) as spend_limit_micros, b.created_at, b.updated_at,
        json_build_object('id', g.id, 'name', g.name, 'organizationId', g.organization_id, 'organization', o.name) as "group"
      from user_ai_budget_overrides b
      join groups g on g.id = b.group_id

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { it } from "node:test";
+import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { newEntries, untilSomebodyWaits } from "../http/effects.ts";
 import { givenUser, startTestServer, type TestServer } from "../http/server.ts";
 import { bodyOf, changeMembers, givenGroup, putOverride, userBudget } from "./http-support.ts";
@@ -185,4 +186,10 @@ it("BUD-32: `me` is the caller, and a user is found by name, by email address an
   assert.equal(bodyOf(await read(server, "me", server.alice)).spend_limit_micros, 6);
   bodyOf(await remove(server, "me"), 204);
   bodyOf(await read(server, "alice"));
+});
+
+it("the system user cannot be given a budget, like anything else", async (t) => {
+  const server = await startTestServer(t);
+  const answer = await putOverride(server, PREBUILDS_SYSTEM_USER_ID, server.defaultOrganizationId, 5);
+  assert.match(bodyOf(answer, 403).message, /prebuilds is a system user/);
 });

@@ -167,3 +167,21 @@ it("spend that is added while its user is given another budget counts for one of
   assert.deepEqual(statuses(await Promise.all([...limits, ...spends])), { 200: 120 });
   assert.equal(await storedSpend(server, server.alice.id), 100);
 });
+
+it("who keeps what a user has spent locked makes reports of that user fail in a moment, and those of nobody else", async (t) => {
+  const server = await startTestServer(t);
+  for (const user of ["alice", "bob"]) bodyOf(await report(server, user, 1));
+  const release = await holdSpend(server, server.alice.id);
+  const held = numbers(20).map((n) => report(server, "alice", 1, `held-${n}`));
+  await untilSomebodyWaits(server);
+  const others = numbers(20).map(() => report(server, "bob", 1));
+  assert.deepEqual(statuses(await Promise.all(others)), { 200: 20 });
+  const refused = await Promise.all(held);
+  assert.deepEqual(statuses(refused), { 503: 20 });
+  assert.match(refused[0]?.body ?? "", /locked, so nothing was added; send it again/);
+  await release();
+  assert.deepEqual(statuses(await Promise.all(numbers(20).map((n) => report(server, "alice", 1, `held-${n}`)))), {
+    200: 20,
+  });
+  assert.deepEqual([await storedSpend(server, server.alice.id), await storedSpend(server, server.bob.id)], [21, 21]);
+});

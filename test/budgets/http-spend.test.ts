@@ -6,6 +6,9 @@ import { givenUser, startTestServer } from "../http/server.ts";
 import {
   bodyOf,
   givenGroup,
+  givenReplica,
+  groupBudget,
+  groupsSpend,
   MOST,
   putGroup,
   putOverride,
@@ -143,4 +146,52 @@ it("a token that can do nothing but report spend is enough for a gateway, and us
     for (const user of ["me", as.id, "bob"]) bodyOf(await server.send("POST", userSpend(user), { as, json }), 404);
   }
   assert.equal(await storedSpend(server, server.alice.id), 5);
+});
+
+it("request ids are forgotten however many there are, and one that somebody holds is left for the next time", async (t) => {
+  const server = await startTestServer(t);
+  await server.pool.query(
+    `insert into ai_spend_requests (user_id, request_id, spend_micros, created_at)
+     select $1, 'r' || n, 1, now() - interval '2 days' from generate_series(1, 20500) n`,
+    [server.alice.id],
+  );
+  const holder = await server.pool.connect();
+  await holder.query("begin");
+  await holder.query("select from ai_spend_requests where request_id = 'r7' for key share");
+  assert.equal(await forgetSpendRequests(server.pool, new Date()), 20_499);
+  await holder.query("rollback");
+  holder.release();
+  assert.equal(await forgetSpendRequests(server.pool, new Date(), AbortSignal.abort()), 0);
+  assert.equal(await forgetSpendRequests(server.pool, new Date()), 1);
+});
+
+it("a report that is refused is in the log with what was spent, because whoever sent it may drop it", async (t) => {
+  const server = await startTestServer(t);
+  bodyOf(await report(server, "alice", 5, "r1"));
+  bodyOf(await report(server, "alice", 6, "r1"), 409);
+  bodyOf(await report(server, "gone", 7, "r2"), 404);
+  const lost = server.logged.filter(({ msg }) => msg === "what was spent on AI was not added");
+  assert.deepEqual(
+    lost.map(({ level, spend, problem }) => [level, spend, typeof problem]),
+    [
+      ["warn", { user: "alice", request_id: "r1", spend_micros: 6 }, "string"],
+      ["warn", { user: "gone", request_id: "r2", spend_micros: 7 }, "string"],
+    ],
+  );
+});
+
+it("amounts are exact also where a database prints fewer digits of other numbers", async (t) => {
+  const server = await startTestServer(t);
+  await server.pool.query(
+    `alter database "${new URL(server.databaseUrl).pathname.slice(1)}" set extra_float_digits = 0`,
+  );
+  const fresh = await givenReplica(t, server);
+  const as = server.admin;
+  const group = server.defaultOrganizationId;
+  const json = { spend_limit_micros: MOST };
+  assert.equal(bodyOf(await fresh.send("PUT", groupBudget(group), { as, json })).spend_limit_micros, MOST);
+  assert.equal(bodyOf(await report(fresh, "alice", MOST - 2, "r1")).current_spend_micros, MOST - 2);
+  assert.equal(bodyOf(await report(fresh, "alice", MOST - 2, "r1")).remaining_micros, 2);
+  const groups = bodyOf(await fresh.send("GET", groupsSpend(`group_ids=${group}`), { as })).groups;
+  assert.deepEqual(groups, [{ group_id: group, spend_limit_micros: MOST, current_spend_micros: MOST - 2 }]);
 });

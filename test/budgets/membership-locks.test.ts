@@ -93,6 +93,21 @@ test("a user is deleted, softly, only when the override that is being written fo
   assert.equal((await putOverride(server, alice.id, crew)).statusCode, 404);
 });
 
+test("an override that is written again and the deletion of its organization never wait for each other", async (t) => {
+  const server = await startTestServer(t);
+  const { bob, otherOrganizationId: other } = server;
+  await insertOverride(server.pool, bob.id, other);
+  const holder = await begin(t, server);
+  await holder.query("select from user_ai_budget_overrides for update");
+  const writing = putOverride(server, bob.id, other);
+  await untilSomebodyWaits(server);
+  const deleting = server.send("DELETE", "/api/v2/organizations/other", { as: server.admin });
+  await untilSomebodyWaits(server, 2);
+  await holder.query("rollback");
+  assert.deepEqual([(await writing).statusCode, (await deleting).statusCode], [200, 204]);
+  assert.equal(await groupOfOverride(server.pool, bob.id), undefined);
+});
+
 // What the move waits for first, and who comes then.
 for (const { against, path, held } of [
   {

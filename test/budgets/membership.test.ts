@@ -257,3 +257,23 @@ test("with an organization the overrides and budgets of all its groups go, howev
   assert.deepEqual((await db.query("select from group_ai_budgets")).rows, []);
   assert.deepEqual(await overridesWithoutMembership(db), []);
 });
+
+test("a membership that is made another one in SQL takes the override with it, and one that is written as it is does not", async (t) => {
+  const { db, alice, everyone, crew } = await givenGroups(t);
+  await insertOverride(db, alice.id, crew);
+  await db.query("update group_members set group_id = group_id, user_id = user_id");
+  assert.equal(await groupOfOverride(db, alice.id), crew);
+  const { rows } = await db.query("insert into groups (organization_id, name) values ($1, 'other') returning id", [
+    everyone,
+  ]);
+  await db.query("update group_members set group_id = $2 where group_id = $1", [crew, rows[0].id]);
+  assert.equal(await groupOfOverride(db, alice.id), undefined);
+  await insertOverride(db, alice.id, everyone);
+  const { rows: made } = await db.query("insert into organizations (name) values ('elsewhere') returning id");
+  await db.query("update organization_members set organization_id = $2 where organization_id = $1 and user_id = $3", [
+    everyone,
+    made[0].id,
+    alice.id,
+  ]);
+  assert.equal(await groupOfOverride(db, alice.id), undefined);
+});
