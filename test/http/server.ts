@@ -7,34 +7,23 @@ import type { Context } from "../../src/context.ts";
 import type { App, Health, RegisterRoutes } from "../../src/http/app.ts";
 import { buildServer } from "../../src/http/server.ts";
 import { createLogger } from "../../src/log.ts";
-import { addMember, createOrganization, ensureDefaultOrganization } from "../../src/organizations/store.ts";
+import { addMember } from "../../src/organizations/store.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
-import { createBuildQueue } from "../../src/provisioner/queue.ts";
-import { createUser, ensureAdmin } from "../../src/users/store.ts";
+import { createUser } from "../../src/users/store.ts";
 import { createToken } from "../../src/users/tokens/create.ts";
 import { createWake } from "../../src/wake.ts";
-import { createDatabaseWithQueues, type TestDatabase } from "../support/database.ts";
+import { createDatabaseWithPeople, type TestDatabase } from "../support/database.ts";
+import { addPeople, type People, type TestUser } from "../support/people.ts";
+import { createQueueForTest } from "../support/queue.ts";
 
-/** A user with a token that works. */
-export type TestUser = { readonly id: string; readonly username: string; readonly token: string };
+export type { TestUser };
 
 /** What a test can change about the running server. */
-export type TestServer = {
+export type TestServer = People & {
   readonly app: App;
   readonly context: Context;
   readonly pool: pg.Pool;
   readonly databaseUrl: string;
-  readonly defaultOrganizationId: string;
-  /** The organization `other`. */
-  readonly otherOrganizationId: string;
-  /** A site owner. */
-  readonly admin: TestUser;
-  /** A member of the default organization. */
-  readonly alice: TestUser;
-  /** A member of the organization `other` only. */
-  readonly bob: TestUser;
-  /** A member of nothing. */
-  readonly nobody: TestUser;
   /** The lines that the server has logged, at every level. */
   readonly logged: Record<string, unknown>[];
   setHealth(health: Partial<Health>): void;
@@ -66,13 +55,13 @@ export async function startTestServer(
 ): Promise<TestServer> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
-  const { url: databaseUrl, pool } = database ?? (await createDatabaseWithQueues(t));
+  const given = database ? { ...database, people: await addPeople(database.pool) } : await createDatabaseWithPeople(t);
+  const { url: databaseUrl, pool, people } = given;
   const logged: Record<string, unknown>[] = [];
   const log = createLogger("trace", { write: (line) => void logged.push(JSON.parse(line)) });
   let skewMs = 0;
   const clock = { now: () => new Date(Date.now() + skewMs) };
-  const queue = stack.use(createBuildQueue(pool, log));
-  await queue.start();
+  const queue = stack.use(createQueueForTest(pool, log));
   const wake = createWake(pool, log);
   const poolSettings = readConfig({});
   const claimPrebuild = createClaimer({ pool, queue });
@@ -90,21 +79,6 @@ export async function startTestServer(
     notifications,
   };
 
-  const organization = await ensureDefaultOrganization(pool);
-  const other = await createOrganization(pool, { name: "other" });
-  const withToken = async ({ id, username }: { id: string; username: string }): Promise<TestUser> => ({
-    id,
-    username,
-    token: await createToken(pool, { userId: id, name: "test" }),
-  });
-  const person = (username: string) => createUser(pool, { username, email: `${username}@example.com` });
-  const admin = await withToken(await ensureAdmin(pool));
-  const alice = await withToken(await person("alice"));
-  const bob = await withToken(await person("bob"));
-  const nobody = await withToken(await person("nobody"));
-  await addMember(pool, { organizationId: organization.id, userId: alice.id });
-  await addMember(pool, { organizationId: other.id, userId: bob.id });
-
   let health = OK;
   const app = await buildServer(context, {
     health: () => health,
@@ -119,12 +93,7 @@ export async function startTestServer(
     context,
     pool,
     databaseUrl,
-    defaultOrganizationId: organization.id,
-    otherOrganizationId: other.id,
-    admin,
-    alice,
-    bob,
-    nobody,
+    ...people,
     logged,
     setHealth: (change) => {
       health = { ...OK, ...change };

@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import pg from "pg";
 import { openPool } from "../../src/db/connection.ts";
 import { createLogger } from "../../src/log.ts";
+import type { People } from "./people.ts";
 import { withDatabase } from "./postgres.ts";
 
 /** A database of one test's own. */
@@ -21,6 +22,12 @@ export async function createTestDatabase(t: TestContext): Promise<TestDatabase> 
 /** Makes such a database as it is after a daemon's first start: with the queues, whose making takes longer than most tests. */
 export async function createDatabaseWithQueues(t: TestContext): Promise<TestDatabase> {
   return makeDatabase(t, environment("PREBUILDD_TEST_TEMPLATE_WITH_QUEUES"));
+}
+
+/** Makes such a database with people in it, who are the same in every test. */
+export async function createDatabaseWithPeople(t: TestContext): Promise<TestDatabase & { readonly people: People }> {
+  const database = await makeDatabase(t, environment("PREBUILDD_TEST_TEMPLATE_WITH_PEOPLE"));
+  return { ...database, people: JSON.parse(environment("PREBUILDD_TEST_PEOPLE")) as People };
 }
 
 /** Makes a database without anything of ours in it; it is dropped at the end unless the test has failed. */

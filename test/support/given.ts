@@ -8,11 +8,11 @@ import { createLogger } from "../../src/log.ts";
 import { ensureDefaultOrganization } from "../../src/organizations/store.ts";
 import { createClaimer } from "../../src/prebuilds/claim.ts";
 import type { Driver } from "../../src/provisioner/driver.ts";
-import { createBuildQueue } from "../../src/provisioner/queue.ts";
 import { startWorker, type Worker, type WorkerOptions } from "../../src/provisioner/worker.ts";
 import { createUser } from "../../src/users/store.ts";
 import { createWake } from "../../src/wake.ts";
 import { createDatabaseWithQueues } from "./database.ts";
+import { createQueueForTest } from "./queue.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const silent = createLogger("silent", process.stderr);
@@ -27,8 +27,7 @@ export async function givenContext(
   } = {},
 ): Promise<Context & { url: string }> {
   const { url, pool } = await createDatabaseWithQueues(t);
-  const queue = createBuildQueue(pool, silent);
-  await queue.start();
+  const queue = createQueueForTest(pool, silent);
   t.after(() => queue[Symbol.asyncDispose]());
   await ensureDefaultOrganization(pool);
   const wake = createWake(pool, silent);

@@ -14,6 +14,8 @@ export async function globalSetup(): Promise<void> {
     PREBUILDD_TEST_DATABASE_URL: server.adminUrl,
     PREBUILDD_TEST_TEMPLATE: server.template,
     PREBUILDD_TEST_TEMPLATE_WITH_QUEUES: server.templateWithQueues,
+    PREBUILDD_TEST_TEMPLATE_WITH_PEOPLE: server.templateWithPeople,
+    PREBUILDD_TEST_PEOPLE: JSON.stringify(server.people),
   });
 }
 

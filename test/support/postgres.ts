@@ -10,6 +10,7 @@ import { startEmbeddedPostgres } from "../../src/db/embedded/server.ts";
 import { migrateUp } from "../../src/db/migrate.ts";
 import { createLogger, logDestination } from "../../src/log.ts";
 import { createBuildQueue } from "../../src/provisioner/queue.ts";
+import { addPeople, type People } from "./people.ts";
 
 /** A PostgreSQL server for one run of the tests, with migrated databases that tests clone. */
 export type TestServer = {
@@ -17,6 +18,9 @@ export type TestServer = {
   readonly template: string;
   /** The same with the queues that a daemon makes at its first start. */
   readonly templateWithQueues: string;
+  /** The same with people in it. */
+  readonly templateWithPeople: string;
+  readonly people: People;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -38,24 +42,39 @@ export async function startTestServer(existingUrl: string | undefined): Promise<
   const adminUrl = existingUrl ?? (await startOwnServer(started));
   const template = `prebuildd_template_${randomBytes(4).toString("hex")}`;
   const templateWithQueues = `${template}_queues`;
+  const templateWithPeople = `${template}_people`;
   const create = async (name: string, from: string) => {
     await runStatement(adminUrl, `create database ${name} template ${from}`);
     started.defer(() => runStatement(adminUrl, `drop database if exists ${name} with (force)`));
     return withDatabase(adminUrl, name);
   };
   await migrateUp(await create(template, "template1"));
-  await makeQueues(await create(templateWithQueues, template));
+  await withPool(await create(templateWithQueues, template), async (pool) => {
+    await using queue = createBuildQueue(pool, silent);
+    await queue.start();
+  });
+  const people = await withPool(await create(templateWithPeople, templateWithQueues), addPeople);
   const stack = started.move();
-  return { adminUrl, template, templateWithQueues, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    adminUrl,
+    template,
+    templateWithQueues,
+    templateWithPeople,
+    people,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
-async function makeQueues(url: string): Promise<void> {
-  const log = createLogger("silent", process.stderr);
-  const pool = openPool(url, log);
-  const queue = createBuildQueue(pool, log);
-  await queue.start();
-  await queue[Symbol.asyncDispose]();
-  await pool.end();
+const silent = createLogger("silent", process.stderr);
+
+/** Works on a database that is then copied, for which nobody may be connected to it. */
+async function withPool<T>(url: string, work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+  const pool = openPool(url, silent);
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
+  }
 }
 
 /** The same server's URL with another database in it. */
