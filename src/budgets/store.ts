@@ -18,7 +18,10 @@ export type LockedOverride = OverrideRow & { readonly group: BudgetGroup };
 // As JSON, whose numbers are exact up to what the columns are checked for.
 const GROUP_COLUMNS = "group_id, to_json(spend_limit_micros) as spend_limit_micros, created_at, updated_at";
 const OVERRIDE_COLUMNS = `user_id, ${GROUP_COLUMNS}`;
-const BUDGET_GROUP = `g.id, g.name, g.organization_id as "organizationId", o.name as organization`;
+const BUDGET_GROUP = `
+  select g.id, g.name, g.organization_id as "organizationId", o.name as organization
+  from groups g join organizations o on o.id = g.organization_id and not o.deleted
+  where g.id = $1`;
 
 /** Finds the budget of a group. */
 export async function findGroupBudget(db: Queryable, groupId: string): Promise<GroupBudgetRow | undefined> {
@@ -30,11 +33,7 @@ export async function findGroupBudget(db: Queryable, groupId: string): Promise<G
 
 /** Finds a group whose budget is to be changed, and keeps others from changing it; undefined when it is gone. */
 export async function lockBudgetGroup(client: pg.PoolClient, groupId: string): Promise<BudgetGroup | undefined> {
-  const { rows } = await client.query<BudgetGroup>(
-    `select ${BUDGET_GROUP} from groups g join organizations o on o.id = g.organization_id and not o.deleted
-     where g.id = $1 for no key update of g`,
-    [groupId],
-  );
+  const { rows } = await client.query<BudgetGroup>(`${BUDGET_GROUP} for no key update of g`, [groupId]);
   return rows[0];
 }
 
@@ -105,11 +104,7 @@ export async function findOverrideWithGroup(
 
 /** Finds a group by its id. */
 export async function findBudgetGroup(db: Queryable, groupId: string): Promise<BudgetGroup | undefined> {
-  const { rows } = await db.query<BudgetGroup>(
-    `select ${BUDGET_GROUP} from groups g join organizations o on o.id = g.organization_id and not o.deleted
-     where g.id = $1`,
-    [groupId],
-  );
+  const { rows } = await db.query<BudgetGroup>(BUDGET_GROUP, [groupId]);
   return rows[0];
 }
 

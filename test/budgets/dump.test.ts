@@ -12,8 +12,9 @@ import { givenGroup } from "../http/sharing.ts";
 import { givenInboxMessage, givenPrebuild, givenTemplate, givenWorkspace } from "../http/world.ts";
 import { readCatalogue } from "../support/catalogue.ts";
 import { silent } from "../support/given.ts";
+import { putOverride } from "./http-support.ts";
 import { type InstalledPostgres, needsInstalledPostgres, startInstalledPostgres } from "./installed-postgres.ts";
-import { groupOfOverride, overridesWithoutMembership, putOverride } from "./support.ts";
+import { groupOfOverride, overridesWithoutMembership } from "./support.ts";
 
 /** A database as it is after a daemon's first start. */
 async function migrated(postgres: InstalledPostgres, name: string) {

@@ -51,7 +51,7 @@ export function putOverride(
   server: TestServer,
   user: string,
   groupId: unknown,
-  limit: unknown,
+  limit: unknown = 500_000_000,
   as: TestUser = server.admin,
 ): Promise<LightMyRequestResponse> {
   return server.send("PUT", userBudget(user), { as, json: { group_id: groupId, spend_limit_micros: limit } });

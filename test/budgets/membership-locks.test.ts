@@ -3,7 +3,8 @@ import { type TestContext, test } from "node:test";
 import { untilSomebodyWaits } from "../http/effects.ts";
 import { startTestServer, type TestServer } from "../http/server.ts";
 import { givenGroup } from "../http/sharing.ts";
-import { groupOfOverride, insertOverride, overridesWithoutMembership, putOverride } from "./support.ts";
+import { putOverride } from "./http-support.ts";
+import { groupOfOverride, insertOverride, overridesWithoutMembership } from "./support.ts";
 
 /** A transaction of somebody else's, which holds what it locks until it ends. */
 async function begin(t: TestContext, { pool }: TestServer) {

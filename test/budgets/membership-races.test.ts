@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startTestServer, type TestServer } from "../http/server.ts";
 import { givenGroup } from "../http/sharing.ts";
-import { insertOverride, overridesWithoutMembership, putOverride } from "./support.ts";
+import { putOverride } from "./http-support.ts";
+import { insertOverride, overridesWithoutMembership } from "./support.ts";
 
 /** How many users each race is run for at once; there are ten races, so 1,000 in all. */
 const USERS = 100;

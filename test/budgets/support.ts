@@ -1,6 +1,4 @@
-import type { LightMyRequestResponse } from "fastify";
 import type { Queryable } from "../../src/db/connection.ts";
-import type { TestServer } from "../http/server.ts";
 
 /** Gives a user an override as somebody does who writes SQL, and knows of nothing. */
 export async function insertOverride(db: Queryable, userId: string, groupId: string, limit = "1"): Promise<void> {
@@ -9,12 +7,6 @@ export async function insertOverride(db: Queryable, userId: string, groupId: str
     groupId,
     limit,
   ]);
-}
-
-/** Asks for an override through the API, as the site owner. */
-export function putOverride(server: TestServer, userId: string, groupId: string): Promise<LightMyRequestResponse> {
-  const json = { group_id: groupId, spend_limit_micros: 500_000_000 };
-  return server.send("PUT", `/api/v2/users/${userId}/ai/budget`, { as: server.admin, json });
 }
 
 /** The group that a user's override counts for; undefined when there is none. */
