@@ -49,6 +49,11 @@ export function isLockTimeout(error: unknown): boolean {
   return databaseErrorOf(error)?.code === "55P03";
 }
 
+/** What was thrown, as an Error, which nearly everything is that is thrown. */
+export function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** One sentence for a person, whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {

@@ -19,7 +19,7 @@ export function groupBudgetEntry(group: Group, limits: Limits): AuditEntry {
 
 /**
  * What the audit log is to say of a change of the budget that is a user's own.
- * @param groups the group that it counted for, and the one that it counts for now; null where there was or is none
+ * @param groups the group that it counted for, and the one that it counts for from then on; null for none
  */
 export function overrideEntry(
   user: { readonly id: string; readonly username: string },

@@ -6,12 +6,11 @@ import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { audit } from "../http/audit.ts";
 import { notFound, subjectOf, targetIdOf } from "../http/authorize.ts";
-import { findUserInPath } from "../http/references.ts";
+import { userInPath } from "../http/references.ts";
 import { groupResource } from "../organizations/resource.ts";
 import { can } from "../rbac/decide.ts";
 import { userParams } from "../users/fields.ts";
 import { systemProblem } from "../users/guards.ts";
-import { userResource } from "../users/resource.ts";
 import { overrideEntry } from "./audit-entry.ts";
 import { microsField } from "./fields.ts";
 import {
@@ -35,10 +34,7 @@ const body = z.strictObject({
 /** Adds the routes about budgets that are users' own. What a caller may not change looks as if it was not there. */
 export function registerOverrideRoutes(app: App, context: Context): void {
   const { pool, clock } = context;
-  const inPath = async (request: FastifyRequest) => {
-    const user = await findUserInPath(context, request);
-    return user && userResource(user.id);
-  };
+  const inPath = (request: FastifyRequest) => userInPath(context, request);
 
   app.get(
     PATH,

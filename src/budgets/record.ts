@@ -1,6 +1,6 @@
 import { type Batcher, createBatcher } from "../batch.ts";
 import type { Context } from "../context.ts";
-import { databaseErrorOf, isLockTimeout, ProblemError } from "../errors.ts";
+import { databaseErrorOf, errorOf, isLockTimeout, ProblemError } from "../errors.ts";
 import { notFound } from "../http/authorize.ts";
 import { MAX_MICROS } from "./amount.ts";
 import { effectiveBudget } from "./effective.ts";
@@ -8,8 +8,8 @@ import { type Period, periodOf } from "./period.ts";
 import { addSpend, findSpends, readBudgetFacts, readSpendFacts, type Spend } from "./spend-store.ts";
 import { type Spending, spendingOf } from "./spending.ts";
 
-/** Two batches are on their way at the same time: while one waits for the disk, the other one computes. */
-const BATCHES = { lanes: 2, largest: 200 } as const;
+/** Two batches are on their way at the same time: while one waits for the database, the other one computes. */
+export const BATCHES = { lanes: 2, largest: 200 } as const;
 
 /** Somebody's spend with all that has been added, and the period that it is for. */
 type RecordedSpend = { readonly spending: Spending; readonly period: Period };
@@ -47,7 +47,7 @@ async function recordInParts(recorder: Recorder, spends: readonly Spend[]): Prom
     // A row that is locked is waited for once, however many of its user's spends there are.
     const parts = isLockTimeout(error) ? [...byUser.values()] : spends.map((spend) => [spend]);
     if (!isItemsFault(error) || parts.length === 1) {
-      const problem = problemOf(error) ?? toError(error);
+      const problem = problemOf(error) ?? errorOf(error);
       return spends.map(() => problem);
     }
     const results = new Map<Spend, RecordedSpend | Error>();
@@ -57,7 +57,7 @@ async function recordInParts(recorder: Recorder, spends: readonly Spend[]): Prom
         if (spend) results.set(spend, result);
       }
     }
-    return spends.map((spend) => results.get(spend) ?? toError(error));
+    return spends.map((spend) => results.get(spend) ?? errorOf(error));
   }
 }
 
@@ -95,8 +95,6 @@ async function recordAll(
 }
 
 const keyOf = ({ userId, requestId }: Pick<Spend, "userId" | "requestId">): string => `${userId} ${requestId}`;
-
-const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 function problemOf(error: unknown): ProblemError | undefined {
   const code = databaseErrorOf(error)?.code;

@@ -6,13 +6,12 @@ import { messageOf } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { auditDone } from "../http/audit.ts";
 import { notFound, pathPart, targetIdOf } from "../http/authorize.ts";
-import { findUserInPath } from "../http/references.ts";
+import { findUserInPath, userInPath } from "../http/references.ts";
 import { userParams } from "../users/fields.ts";
-import { userResource } from "../users/resource.ts";
 import { isUuid } from "../uuid.ts";
 import { microsField, requestIdField } from "./fields.ts";
 import { periodOf } from "./period.ts";
-import { createSpendRecorder } from "./record.ts";
+import { BATCHES, createSpendRecorder } from "./record.ts";
 import { RECORDED_SPEND } from "./resource.ts";
 import { readSpendFacts } from "./spend-store.ts";
 import { recordedSpendSchema, recordedSpendView, type SpendView, spendSchema, spendView } from "./spend-view.ts";
@@ -34,13 +33,7 @@ export function registerSpendRoutes(app: App, context: Context): void {
     PATH,
     {
       config: {
-        access: {
-          action: "read",
-          of: async (request) => {
-            const user = await findUserInPath(context, request);
-            return user && userResource(user.id);
-          },
-        },
+        access: { action: "read", of: (request) => userInPath(context, request) },
       },
       schema: {
         operationId: "getUserAiSpend",
@@ -96,8 +89,7 @@ export function registerSpendRoutes(app: App, context: Context): void {
 /** Reads what users may spend and have spent; those who are asked about together are read in one statement. */
 function createSpendReader({ pool, clock, aiBudgetPolicy }: Context): Batcher<string, SpendView | undefined> {
   return createBatcher({
-    lanes: 2,
-    largest: 200,
+    ...BATCHES,
     isItemsFault: () => false,
     async work(userIds) {
       const period = periodOf(clock.now());

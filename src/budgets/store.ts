@@ -13,7 +13,7 @@ export type BudgetGroup = {
 };
 
 /** An override with the group that it counts for. */
-export type LockedOverride = OverrideRow & { readonly group: BudgetGroup };
+export type OverrideWithGroup = OverrideRow & { readonly group: BudgetGroup };
 
 // As JSON, whose numbers are exact up to what the columns are checked for.
 const GROUP_COLUMNS = "group_id, to_json(spend_limit_micros) as spend_limit_micros, created_at, updated_at";
@@ -89,8 +89,8 @@ export async function lockBudgetUser(
 export async function findOverrideWithGroup(
   client: pg.PoolClient,
   userId: string,
-): Promise<LockedOverride | undefined> {
-  const { rows } = await client.query<LockedOverride>(
+): Promise<OverrideWithGroup | undefined> {
+  const { rows } = await client.query<OverrideWithGroup>(
     `select b.user_id, b.group_id, to_json(b.spend_limit_micros) as spend_limit_micros, b.created_at, b.updated_at,
        json_build_object('id', g.id, 'name', g.name, 'organizationId', g.organization_id, 'organization', o.name) as "group"
      from user_ai_budget_overrides b

@@ -3,6 +3,7 @@ import type { GroupView } from "../organizations/group-view.ts";
 import type { UserView } from "../users/view.ts";
 import { isUuid } from "../uuid.ts";
 import type { Client } from "./client.ts";
+import { groupsOf, titleOf } from "./group-reference.ts";
 
 /** A group by the names that a person gives; `default` where no organization is named. */
 export type GroupReference = { readonly group: string; readonly organization?: string | undefined };
@@ -25,18 +26,11 @@ export function findGroup(client: Client, { group, organization }: GroupReferenc
   return orMissing(client.get<GroupView>(`${groupsOf(organization)}/${encodeURIComponent(group)}`), missing);
 }
 
-/** What a group is called where there may be others of its name. */
-export const titleOf = ({ organization_name, name }: GroupView): string => `${organization_name}/${name}`;
-
 /** How to name a group to the commands. */
 export const flagsOf = ({ organization_name, name }: GroupView): string =>
   `--group ${name}${flagOf(organization_name)}`;
 
 const flagOf = (organization: string): string => (organization === "default" ? "" : ` --organization ${organization}`);
-
-/** The path of an organization's groups. */
-export const groupsOf = (organization = "default"): string =>
-  `/organizations/${encodeURIComponent(organization)}/groups`;
 
 /** What groups are called, by their ids. One that may not be seen is called by its id. */
 export async function titlesOf(

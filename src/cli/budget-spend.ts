@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import type { GroupSpendView, MemberSpendView, SpendView } from "../budgets/spend-view.ts";
 import { UsageError } from "../errors.ts";
 import type { GroupMemberView, GroupView } from "../organizations/group-view.ts";
-import { checkOrganization, findGroup, findUser, groupsOf, orMissing, titleOf, titlesOf } from "./budget-reference.ts";
+import { checkOrganization, findGroup, findUser, orMissing, titlesOf } from "./budget-reference.ts";
 import { groupSpendTable, memberSpendTable, spendLines } from "./budget-words.ts";
 import { type Client, openClient } from "./client.ts";
+import { groupsOf, titleOf } from "./group-reference.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 
 /** How many the daemon says the spend of in one answer. */

@@ -4,19 +4,11 @@ import type { SpendView } from "../budgets/spend-view.ts";
 import type { GroupBudgetView, OverrideView } from "../budgets/view.ts";
 import { ProblemError, UsageError } from "../errors.ts";
 import type { GroupView } from "../organizations/group-view.ts";
-import {
-  checkOrganization,
-  findGroup,
-  findUser,
-  flagsOf,
-  orMissing,
-  orNothing,
-  titleOf,
-  titlesOf,
-} from "./budget-reference.ts";
+import { checkOrganization, findGroup, findUser, flagsOf, orMissing, orNothing, titlesOf } from "./budget-reference.ts";
 import { addBudgetSpendCommand } from "./budget-spend.ts";
 import { groupBudgetLines, userBudgetLines } from "./budget-words.ts";
 import { type Client, openClient } from "./client.ts";
+import { titleOf } from "./group-reference.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 
 const WHO = "an id, a username, an e-mail address, or `me`";

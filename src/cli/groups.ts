@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../errors.ts";
 import type { GroupMemberView, GroupView } from "../organizations/group-view.ts";
+import { isUuid } from "../uuid.ts";
 import { type Client, openClient } from "./client.ts";
+import { groupsOf, titleOf } from "./group-reference.ts";
 import { type Io, printJson, printLines } from "./io.ts";
 import { memberId } from "./member-reference.ts";
 import { readAll } from "./pages.ts";
@@ -9,7 +11,6 @@ import { repeated } from "./repeated.ts";
 import { formatTable } from "./table.ts";
 import { instantText, oneLine } from "./words.ts";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const WHICH = "its id, or its name in the organization";
 const MAX_SHOWN = 1_000;
 
@@ -51,7 +52,7 @@ function addReading(groups: Command, io: Io): void {
     .option("--organization <organization>", "whose groups", "default")
     .option("--json", "print them as JSON")
     .action(async (options: Options) => {
-      const found = await readAll<GroupView>(await openClient(io), pathOf(options));
+      const found = await readAll<GroupView>(await openClient(io), groupsOf(options.organization));
       if (options.json) printJson(io, found);
       else printLines(io, found.length === 0 ? ["there are no groups"] : formatTable(HEADINGS, found.map(rowOf)));
     });
@@ -78,7 +79,7 @@ function addCreate(groups: Command, io: Io): void {
     .action(async (name: string, options: Options & Settings) => {
       const client = await openClient(io);
       const body = JSON.stringify({ name, ...bodyOf(options) });
-      const made = await client.send<GroupView>("POST", pathOf(options), body);
+      const made = await client.send<GroupView>("POST", groupsOf(options.organization), body);
       if (options.json) printJson(io, made);
       else printLines(io, [`made group ${titleOf(made)} (${made.id})`]);
     });
@@ -129,19 +130,15 @@ function count(given: string): number {
   throw new InvalidArgumentError("It must be a whole number from 0.");
 }
 
-const pathOf = ({ organization }: Options): string => `/organizations/${encodeURIComponent(organization)}/groups`;
-
 function find(client: Client, options: Options, reference: string): Promise<GroupView> {
-  if (UUID.test(reference)) return client.get(`/groups/${reference}`);
-  return client.get(`${pathOf(options)}/${encodeURIComponent(reference)}`);
+  if (isUuid(reference)) return client.get(`/groups/${reference}`);
+  return client.get(`${groupsOf(options.organization)}/${encodeURIComponent(reference)}`);
 }
 
 /** The ids of users, who are looked for among the members of the group's organization. */
 function idsOf(client: Client, group: GroupView, users: readonly string[] | undefined): Promise<string[]> | undefined {
   return users && Promise.all(users.map((user) => memberId(client, group, user)));
 }
-
-const titleOf = ({ organization_name, name }: GroupView): string => `${organization_name}/${name}`;
 
 const HEADINGS = ["GROUP", "SHOWN AS", "MEMBERS", "QUOTA ALLOWANCE", "CREATED", "ID"];
 

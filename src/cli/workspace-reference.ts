@@ -1,15 +1,14 @@
 import { ProblemError } from "../errors.ts";
+import { isUuid } from "../uuid.ts";
 import type { BuildView, WorkspaceView } from "../workspaces/schema.ts";
 import type { Client } from "./client.ts";
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** How a person says which workspace is meant; for the help of commands. */
 export const WHICH_WORKSPACE = "its id, its name, or owner/name";
 
 /** Finds a workspace by its id, by the caller's own name for it, or by owner/name. */
 export function findWorkspace(client: Client, reference: string): Promise<WorkspaceView> {
-  if (UUID.test(reference)) return client.get(`/workspaces/${reference}`);
+  if (isUuid(reference)) return client.get(`/workspaces/${reference}`);
   const slash = reference.indexOf("/");
   const owner = slash < 0 ? "me" : reference.slice(0, slash);
   return client.get(`/users/${encodeURIComponent(owner)}/workspace/${encodeURIComponent(reference.slice(slash + 1))}`);

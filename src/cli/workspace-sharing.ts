@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { ProblemError, UsageError } from "../errors.ts";
 import type { GroupView } from "../organizations/group-view.ts";
+import { isUuid } from "../uuid.ts";
 import { SHARED_ROLES, type SharedRole } from "../workspaces/access.ts";
 import type { AclView } from "../workspaces/acl.ts";
 import type { WorkspaceView } from "../workspaces/schema.ts";
@@ -11,8 +12,6 @@ import { repeated } from "./repeated.ts";
 import { formatTable } from "./table.ts";
 import { oneLine } from "./words.ts";
 import { findWorkspace, titleOf, WHICH_WORKSPACE } from "./workspace-reference.ts";
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 type Options = { readonly json?: boolean };
 type Named = { readonly user?: readonly string[]; readonly group?: readonly string[] };
@@ -121,7 +120,7 @@ function idAmong(
 }
 
 async function groupId(client: Client, workspace: WorkspaceView, group: string): Promise<string> {
-  if (UUID.test(group)) return group;
+  if (isUuid(group)) return group;
   const path = `/organizations/${workspace.organization_id}/groups/${encodeURIComponent(group)}`;
   try {
     return (await client.get<GroupView>(path)).id;

@@ -9,7 +9,10 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may call the route. The server does not start when a route says nothing. */
     access?: Access;
-    /** What was found out about the caller a moment ago is good enough, because the statement checks what matters. */
+    /**
+     * What was found out about the caller a moment ago is good enough: for claims, whose statement checks what matters,
+     * and for what a gateway reports of everybody with one token.
+     */
     believes?: boolean;
   }
   interface FastifyRequest {

@@ -37,7 +37,7 @@ export type Access =
       readonly isHidden?: boolean;
     };
 
-/** Whether the caller's rights are looked up anew: for everything that changes something, unless the route is a claim. */
+/** Whether the caller's rights are looked up anew: for everything that changes something, unless the route `believes`. */
 export function needsFreshLook(request: FastifyRequest): boolean {
   return request.method !== "GET" && request.method !== "HEAD" && !request.routeOptions.config.believes;
 }

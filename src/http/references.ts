@@ -6,6 +6,7 @@ import { provisionerJobResource } from "../provisioner/resource.ts";
 import type { Resource } from "../rbac/decide.ts";
 import { templateResource } from "../templates/resource.ts";
 import { findTemplate } from "../templates/store.ts";
+import { userResource } from "../users/resource.ts";
 import { findUser } from "../users/store.ts";
 import { pathPart, subjectOf } from "./authorize.ts";
 
@@ -19,6 +20,12 @@ export async function findUserInPath(
   // The caller's own name needs no look-up, which is what claims nearly always have here.
   if (reference === "me" || reference.toLowerCase() === userId) return { id: userId, username };
   return findUser(context.pool, reference);
+}
+
+/** The user whom a path names, as what is protected. */
+export async function userInPath(context: Context, request: FastifyRequest): Promise<Resource | undefined> {
+  const user = await findUserInPath(context, request);
+  return user && userResource(user.id);
 }
 
 /** The template whose id is in a path, as what is protected. */

@@ -6,7 +6,7 @@ import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { audit, auditDone } from "../http/audit.ts";
 import { notFound, subjectOf, targetIdOf } from "../http/authorize.ts";
-import { findUserInPath } from "../http/references.ts";
+import { userInPath } from "../http/references.ts";
 import { parseQuietHours } from "../lifecycle/quiet-hours.ts";
 import { can } from "../rbac/decide.ts";
 import { lockUserAndOwners } from "./change-store.ts";
@@ -14,17 +14,13 @@ import { userParams } from "./fields.ts";
 import { changeProblem } from "./guards.ts";
 import { readQuietHours, storeQuietHours } from "./quiet-hours-store.ts";
 import { quietHoursBody, quietHoursSchema, quietHoursView } from "./quiet-hours-view.ts";
-import { userResource } from "./resource.ts";
 
 const TAGS = ["users"];
 
 /** Adds the routes about the time of day at which a user's workspaces stop that have to. */
 export function registerQuietHoursRoutes(app: App, context: Context): void {
   const { pool, clock } = context;
-  const inPath = async (request: FastifyRequest) => {
-    const user = await findUserInPath(context, request);
-    return user && userResource(user.id);
-  };
+  const inPath = (request: FastifyRequest) => userInPath(context, request);
 
   app.get(
     "/users/:user/quiet-hours",

@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { notFound, subjectOf, targetIdOf, visibleToCaller } from "../http/authorize.ts";
 import { flag, pageQuery, TOTAL_HEADER } from "../http/paging.ts";
-import { findUserInPath } from "../http/references.ts";
+import { userInPath } from "../http/references.ts";
 import { organizationResource } from "../organizations/resource.ts";
 import { organizationSchema, organizationView } from "../organizations/view.ts";
 import { can } from "../rbac/decide.ts";
@@ -21,10 +21,7 @@ const TAGS = ["users"];
 export function registerUserRoutes(app: App, context: Context): void {
   registerList(app, context);
   registerRoles(app);
-  const inPath = async (request: FastifyRequest) => {
-    const user = await findUserInPath(context, request);
-    return user && userResource(user.id);
-  };
+  const inPath = (request: FastifyRequest) => userInPath(context, request);
 
   app.get(
     "/users/:user",

@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { messageOf, ProblemError } from "../../errors.ts";
+import { errorOf, messageOf, ProblemError } from "../../errors.ts";
 import type { Logger } from "../../log.ts";
 import { type GuardedProcess, spawnGuarded } from "../../process/guard.ts";
 import { findBinaries } from "./binaries.ts";
@@ -161,7 +161,7 @@ async function tryConnect(url: string, work?: (client: pg.Client) => Promise<voi
     await work?.(client);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return errorOf(error);
   } finally {
     await client.end().catch(() => {});
   }
