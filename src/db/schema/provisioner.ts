@@ -33,6 +33,8 @@ export const provisionerJobs = pgTable(
     input: jsonb("input").$type<JobInput | ImportInput>().notNull(),
     workerId: uuid("worker_id"),
     tags: jsonb("tags").$type<Record<string, string>>().notNull().default({}),
+    /** The span that asked for the job, as W3C Trace Context writes it; null when nothing is traced. */
+    traceParent: text("trace_parent"),
     jobStatus: text("job_status")
       .$type<JobStatus>()
       .notNull()
