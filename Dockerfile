@@ -11,10 +11,11 @@ COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM base
+# tini collects the processes that templates leave behind, which a first process has to do.
 # The executables of command templates run in this container, so what they call has to be here: the example template
 # calls git. Add what your templates call, or leave git out if none of them does.
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends ca-certificates git \
+  && apt-get install --yes --no-install-recommends ca-certificates git tini \
   && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app
@@ -27,6 +28,11 @@ RUN chmod 0755 src/main.ts \
   && ln -s /app/src/main.ts /usr/local/bin/prebuildd \
   && install --directory --owner=node --group=node --mode=0750 /var/lib/prebuildd
 
+LABEL org.opencontainers.image.title="prebuildd" \
+  org.opencontainers.image.description="Keeps pools of prebuilt workspaces at their target size" \
+  org.opencontainers.image.version="0.1.0"
+
+# Writable are the data directory, /tmp and, for what templates run, the home directory; all else may be read-only.
 ENV NODE_ENV=production \
   PREBUILDD_LISTEN=:7070 \
   PREBUILDD_DATA_DIR=/var/lib/prebuildd
@@ -40,5 +46,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["node", "-e", \
   "fetch('http://127.0.0.1:' + process.env.PREBUILDD_LISTEN.split(':').at(-1) + '/healthz') \
   .then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 
-ENTRYPOINT ["prebuildd"]
+ENTRYPOINT ["tini", "--", "prebuildd"]
 CMD ["run"]
