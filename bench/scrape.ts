@@ -18,7 +18,7 @@ export async function benchScrape({ context }: Bench, options: { size: WorldSize
     baseline: () => updateByKey(context.pool),
     refresh: async () => {
       counted.take();
-      const { ms } = await timed(() => metrics.pools.refresh());
+      const { ms } = await timed(() => metrics.refresh());
       seen.refresh = counted.take();
       return ms;
     },

@@ -38,7 +38,7 @@ const WORKSPACES = `insert into workspaces (id, created_at, updated_at, owner_id
 
 /** The statements that make a world, in order; they read its sizes from the session's settings `bench.*`. */
 export const WORLD: readonly string[] = [
-  `truncate unfinished_claims, workspace_requests, audit_logs, workspaces, workspace_builds, workspace_build_parameters, workspace_agents, template_imports, provisioner_jobs,
+  `truncate unfinished_claims, job_histograms, finished_jobs, deployment_samples, pool_levels, workspace_requests, audit_logs, workspaces, workspace_builds, workspace_build_parameters, workspace_agents, template_imports, provisioner_jobs,
     provisioner_job_logs, template_version_preset_prebuild_schedules, template_version_preset_parameters,
     template_version_presets, template_version_parameters, pool_pauses, templates, template_versions, files`,
   "delete from pgboss.job",

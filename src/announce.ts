@@ -26,9 +26,12 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
       const ms = Math.round(seconds * 1_000);
       if (touched > 0 || result.failures > 0) {
         const text = `pass over ${result.pools.length} pools: ${touched} prebuilds touched in ${ms} ms`;
-        log.info({ pools: result.pools.length, touched, failures: result.failures, ms }, text);
+        log.info({ pass: result.pass, pools: result.pools.length, touched, failures: result.failures, ms }, text);
       } else {
-        log.debug({ pools: result.pools.length, ms }, `pass over ${result.pools.length} pools: nothing to do`);
+        log.debug(
+          { pass: result.pass, pools: result.pools.length, ms },
+          `pass over ${result.pools.length} pools: nothing to do`,
+        );
       }
       const changed = progress(result.pools);
       if (changed.length > TELL_EACH) log.info({ pools: changed.length }, `${changed.length} pools changed`);

@@ -87,6 +87,12 @@ const settings = z.object({
   PREBUILDD_SHUTDOWN_TIMEOUT: duration({ min: "1s" }).prefault("25s"),
   PREBUILDD_TERRAFORM_PATH: z.string().optional(),
   PREBUILDD_TERRAFORM_ENV: variables.prefault(""),
+  // Of OpenTelemetry's variables only those that decide whether there are traces; the SDK reads the others itself.
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.string().optional(),
+  OTEL_SDK_DISABLED: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z.string().optional(),
+  OTEL_TRACES_SAMPLER_ARG: z.string().optional(),
   PREBUILDD_NOTIFICATION_WINDOW: duration({ min: "0" }).prefault("1m"),
   PREBUILDD_WEBHOOK_URL: webhookUrl.optional(),
   PREBUILDD_WEBHOOK_SECRET: z.string().min(16, { error: "a secret of at least 16 characters" }).optional(),
@@ -129,6 +135,16 @@ export type Config = {
   /** Undefined when nobody is told this way. */
   readonly webhook: WebhookSettings | undefined;
   readonly smtp: SmtpSettings | undefined;
+  /** Undefined when no traces are sent. */
+  readonly tracing: TracingSettings | undefined;
+};
+
+/** Which traces are sent; where to and as whom is what the SDK reads from OTEL_* itself. */
+export type TracingSettings = {
+  /** One of the specification's names, such as `parentbased_traceidratio`; of a name unknown here all are sent. */
+  readonly sampler: string;
+  /** The part of all traces that is sent, 0 to 1, where the sampler goes by that. */
+  readonly ratio: number;
 };
 
 /** Where notifications are posted to. */
@@ -197,7 +213,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       s.PREBUILDD_SMTP_URL === undefined || s.PREBUILDD_SMTP_FROM === undefined
         ? undefined
         : { url: s.PREBUILDD_SMTP_URL, from: s.PREBUILDD_SMTP_FROM },
+    tracing: tracingOf(s),
   });
+}
+
+/** A value that OpenTelemetry does not know is no reason not to start: others share these variables. */
+function tracingOf(s: z.output<typeof settings>): TracingSettings | undefined {
+  const endpoint = s.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? s.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined || s.OTEL_SDK_DISABLED?.trim().toLowerCase() === "true") return undefined;
+  const ratio = Number(s.OTEL_TRACES_SAMPLER_ARG ?? 1);
+  const sampler = s.OTEL_TRACES_SAMPLER?.trim().toLowerCase() ?? "parentbased_always_on";
+  return { sampler, ratio: ratio >= 0 && ratio <= 1 ? ratio : 1 };
 }
 
 /** Where client commands find the daemon. */

@@ -35,8 +35,13 @@ export type Context = {
   /** How one AI budget is chosen among those of several groups. */
   readonly aiBudgetPolicy: BudgetPolicy;
   readonly notifications: NotificationSettings;
-  /** Told of every answered request for a workspace: how long it took, and why none was claimed if none was. */
-  onCreate?(seconds: number, missReason: MissReason | null): void;
+  /**
+   * Told of every answered request for a workspace: how long it took, why none was claimed if none was, and of which
+   * preset it was, if of any.
+   */
+  onCreate?(seconds: number, missReason: MissReason | null, presetId: string | null): void;
+  /** Told of every claim made in SQL whose claim build was queued here. */
+  onClaimInSql?(presetId: string): void;
   /** Told of every request for a workspace that found nothing in the preset's pool. */
   onMiss?(presetId: string): void;
 };

@@ -33,7 +33,9 @@ import { findDrivers } from "./provisioner/drivers.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
 import { reapLostWork } from "./provisioner/reaper.ts";
 import { startWorker } from "./provisioner/worker.ts";
+import { observeForPage } from "./status-page/observe.ts";
 import { createSourceCache } from "./templates/sources.ts";
+import { startTracing } from "./tracing.ts";
 import { ensureAdmin } from "./users/store.ts";
 import { CHANNELS, createWake } from "./wake.ts";
 import { forgetRequests } from "./workspaces/request-store.ts";
@@ -78,7 +80,7 @@ const MISSES_MS = 1_000;
 /** How long people can read what they have been told. */
 const MESSAGES_KEPT_MS = 30 * 86_400_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
-const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3 } as const;
+const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3, tracing: 0.1 } as const;
 
 /**
  * Starts everything in order and returns once the daemon is ready. Disposing it stops everything in reverse: first it
@@ -90,6 +92,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   await assertPortFree(config.listen);
 
   const dataDir = resolve(config.dataDir);
+  const flushMs = config.shutdownTimeoutMs * SHUTDOWN_SHARES.tracing;
+  stack.use(await startTracing(config.tracing, { log, flushMs }));
   const killGraceMs = config.shutdownTimeoutMs * SHUTDOWN_SHARES.stopping;
   const drivers = await findDrivers(config, { dataDir, killGraceMs, log });
   const embedded =
@@ -102,8 +106,9 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   const wake = createWake(pool, log);
   stack.defer(() => wake.settled());
   const queue = stack.use(createBuildQueue(pool, log));
-  const metrics = createMetrics({ pool, clock: systemClock, poolSettings: config });
+  const metrics = createMetrics({ pool, queue, wake, clock: systemClock, poolSettings: config }, config);
   const notifications = { windowMs: config.notificationWindowMs, channels: channelsOf(config) };
+  const page = stack.use(observeForPage({ pool, clock: systemClock, log }, metrics.passes));
   const misses = createMissWatch({ pool, queue, clock: systemClock });
   const context: Context = {
     pool,
@@ -115,13 +120,16 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     workspaceSharingDisabled: config.workspaceSharingDisabled,
     claimPrebuild: createClaimer({ pool, queue }),
     aiBudgetPolicy: config.aiBudgetPolicy,
-    onCreate: metrics.pools.observeCreate,
+    ...page.hooks,
     notifications,
-    onMiss: misses.onMiss,
+    onMiss(presetId) {
+      misses.onMiss(presetId);
+      metrics.misses.observeMiss(presetId);
+    },
   };
 
   const health = createHealth();
-  const sources = { health: health.report, metrics: metrics.text };
+  const sources = { health: health.report, metrics: metrics.scrape, poolsChanged: page.poolsChanged };
   const url = await listenOn(stack, await buildServer(context, sources), config.listen);
   if (config.metricsListen) await listenOn(stack, await buildMetricsServer(log, sources), config.metricsListen);
 
@@ -153,9 +161,10 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   });
   stack.defer(() => worker.drain(config.shutdownTimeoutMs * SHUTDOWN_SHARES.finishing));
 
-  stack.use(
-    startLoop({ name: "reading the metrics", intervalMs: config.metricsIntervalMs, log, work: metrics.pools.refresh }),
-  );
+  const readMetrics = { name: "reading the metrics", intervalMs: config.metricsIntervalMs, log };
+  // Values from the first moment on; without them the daemon is of use all the same.
+  await metrics.refresh().catch((err: unknown) => log.warn({ err }, "the metrics could not be read; trying again"));
+  const refreshing = stack.use(startLoop({ ...readMetrics, work: metrics.refresh }));
 
   stack.use(startDelivery(context, config));
   stack.use(startLoop({ name: "telling of empty pools", intervalMs: MISSES_MS, log, work: misses.flush }));
@@ -175,10 +184,12 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       log,
       onNotification(channel, payload) {
         if (channel === CHANNELS.pools) passes?.poke();
+        if (channel === CHANNELS.pools) page.announceChange();
         if (channel === CHANNELS.jobs) worker.poke();
         if (channel === CHANNELS.cancel) worker.cancel(payload);
         if (channel === CHANNELS.claims) claims.poke();
         if (channel === CHANNELS.roles) roles?.poke();
+        if (channel === CHANNELS.metrics) refreshing.poke();
       },
       onSubscribed() {
         passes?.poke();
@@ -197,6 +208,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     const ago = (ms: number) => new Date(context.clock.now().getTime() - ms);
     await forgetRequests(pool, ago(REQUESTS_KEPT_MS));
     await forgetMessages(pool, ago(MESSAGES_KEPT_MS));
+    await page.forgetOld();
     await forgetSpendRequests(pool, ago(REQUESTS_KEPT_MS), signal);
   };
 
@@ -216,12 +228,12 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     const seconds = () => (performance.now() - startedAt) / 1_000;
     try {
       const result = await runPass(context, signal);
-      metrics.pools.observePass(seconds(), result);
+      page.observePass(seconds(), result);
       announce.pass(result, seconds());
       // From the time that was planned for: what became due while the pass was running is due now.
       dueAt = nextDueAt(result.pools, result.now, new Date(result.now.getTime() + config.reconciliationIntervalMs));
     } catch (error) {
-      metrics.pools.observePass(seconds(), "failed");
+      page.observePass(seconds(), "failed");
       throw error;
     }
   }
@@ -235,6 +247,7 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       log,
       async lead(signal) {
         await using loops = new AsyncDisposableStack();
+        metrics.passes.lead();
         const intervalMs = config.reconciliationIntervalMs;
         const spacingMs = PASS_SPACING_MS;
         passes = loops.use(
@@ -260,7 +273,13 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
       },
     }),
   );
-  metrics.observeProcess({ isLeader: () => leadership.isLeader, runningBuilds: () => worker.running });
+  metrics.observeProcess({
+    isLeader: () => leadership.isLeader,
+    isReady: () => health.report().ready.ok,
+    isDatabaseUp: () => leadership.idleMs() < UNREADY_MS,
+    runningBuilds: () => worker.running,
+    provisioners: config.provisioners,
+  });
   const stallMs = Math.max(3 * config.reconciliationIntervalMs, SHORTEST_STALL_MS);
   health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
   // When very much is due at once it takes its time, and a restart would only make it begin again.

@@ -4,7 +4,9 @@ import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers
 import pretty from "pino-pretty";
 
 export type Logger = PinoLogger;
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+/** From all to nothing. */
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What a database error says beyond its message and its codes quotes rows and parameters. */
 const QUOTING_FIELDS = ["detail", "where", "internalQuery"] as const;
@@ -37,8 +39,8 @@ function withoutData(error: Error): Error {
 /** Fields for machines that a person has read in the message already. */
 const TOLD_IN_THE_MESSAGE = [
   ..."pool,wanted,building,ready,pools,touched,failures,ms,url,signal,file".split(","),
-  ..."organization,template,preset,kind,reason,count,until".split(","),
-  ..."worker,job,workspace,transition,stage,attempt,agent".split(","),
+  ..."organization,template,preset,kind,reason,count,until,pass,workspaces,jobs".split(","),
+  ..."worker,job,build,workspace,transition,stage,attempt,agent,owner,request".split(","),
 ].join(",");
 
 /** Where log lines go: readable lines for a person at a terminal, JSON lines for everything else. */
@@ -67,4 +69,20 @@ export function createLogger(level: LogLevel, destination: DestinationStream): L
     },
     destination,
   );
+}
+
+/**
+ * Changes the level of a logger and of all that were made from it. The line about it is at a level that is shown before
+ * or after, and no higher than that takes.
+ */
+export function setLogLevel(log: Logger, to: LogLevel, fields: Readonly<Record<string, unknown>>): void {
+  const from = log.level as LogLevel;
+  const rank = (level: LogLevel) => LOG_LEVELS.indexOf(level);
+  const louder = rank(from) < rank(to) ? from : to;
+  log.level = louder;
+  if (louder !== "silent") {
+    const shown = rank(louder) < rank("info") ? "info" : louder;
+    log[shown]({ ...fields, from, to }, `the log level is ${to} now, and was ${from}`);
+  }
+  log.level = to;
 }

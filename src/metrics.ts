@@ -1,66 +1,110 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import packageJson from "../package.json" with { type: "json" };
+import { Counter, Gauge, Registry } from "prom-client";
 import type { Context } from "./context.ts";
 import { createLifecycleMetrics, type LifecycleMetrics } from "./lifecycle/metrics.ts";
-import { createPoolMetrics, type PoolMetrics } from "./prebuilds/metrics.ts";
+import { prefersProtobuf } from "./metrics/negotiate.ts";
+import { PROTOBUF_CONTENT_TYPE, protobufOf } from "./metrics/protobuf.ts";
+import { refreshSample } from "./metrics/refresh.ts";
+import { createReplicaMetrics, type Process } from "./metrics/replica.ts";
+import type { Taken } from "./metrics/sample.ts";
+import { createPoolMetrics } from "./prebuilds/metrics.ts";
+import { createMissMetrics, type MissMetrics } from "./prebuilds/miss-metrics.ts";
+import { createPassMetrics, type PassMetrics } from "./prebuilds/pass-metrics.ts";
+import { createJobMetrics } from "./provisioner/job-metrics.ts";
+import { createWorkMetrics } from "./provisioner/metrics.ts";
 
 export type Metrics = {
-  readonly pools: PoolMetrics;
+  readonly passes: PassMetrics;
+  readonly misses: Pick<MissMetrics, "observeMiss">;
   readonly lifecycle: LifecycleMetrics;
-  /** All metrics as Prometheus reads them; never touches the database. */
+  /**
+   * Replaces the values of the deployment by the newest that the replicas share, which it reads itself when they are too
+   * old; when that fails the old values and their time stay.
+   */
+  refresh(): Promise<void>;
+  /** All metrics as text; never touches the database. */
   text(): Promise<{ contentType: string; body: string }>;
-  /** Reports at each scrape whether this replica leads and how its connections are used. */
-  observeProcess(process: { isLeader(): boolean; runningBuilds(): number }): void;
+  /** The same in the format that a scraper with this header `Accept` wants: text, or protobuf with native histograms. */
+  scrape(accept: string | undefined): Promise<{ contentType: string; body: string | Buffer }>;
+  /** Reports at each scrape how this replica is doing. */
+  observeProcess(process: Process): void;
 };
 
-/** Makes the process's registry with everything this replica exports. */
-export function createMetrics(context: Pick<Context, "pool" | "clock" | "poolSettings">): Metrics {
+type MetricsContext = Parameters<typeof refreshSample>[0];
+
+/** How often the values of the deployment are read, and the longest time between two passes, in milliseconds. */
+export type MetricsIntervals = { readonly metricsIntervalMs: number; readonly reconciliationIntervalMs: number };
+
+/**
+ * Makes the process's metrics: those of the deployment, which all replicas export alike, and its own.
+ * @param intervals left out, every refresh reads the deployment anew
+ */
+export function createMetrics(
+  context: MetricsContext & Pick<Context, "poolSettings">,
+  intervals: MetricsIntervals = { metricsIntervalMs: 0, reconciliationIntervalMs: 60_000 },
+): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  new Gauge({
-    name: "prebuildd_build_info",
-    help: "Always 1; the labels say which version runs.",
-    labelNames: ["version", "node_version"] as const,
-    registers: [registry],
-  }).set({ version: packageJson.version, node_version: process.version }, 1);
-  new Gauge({
-    name: "prebuildd_database_connections",
-    help: "Connections of this replica's database pool by use.",
-    labelNames: ["use"] as const,
-    registers: [registry],
-    collect() {
-      const { totalCount, idleCount, waitingCount } = context.pool;
-      this.set({ use: "in_use" }, totalCount - idleCount);
-      this.set({ use: "idle" }, idleCount);
-      this.set({ use: "waited_for" }, waitingCount);
-    },
+  const values = new Registry();
+  const published = [createPoolMetrics(values), createWorkMetrics(values)];
+  const jobs = createJobMetrics(values);
+  const lastUpdated = new Gauge({
+    name: "coderd_prebuilt_workspaces_metrics_last_updated",
+    help: "When the values of the deployment were read, in unix seconds; 0 means not yet.",
+    registers: [values],
   });
-  const pools = createPoolMetrics(registry, context);
+  const refreshes = new Counter({
+    name: "prebuildd_metrics_refreshes_total",
+    help: "Refreshes of the values of the deployment: computed here for all replicas, shared by another one, or failed.",
+    labelNames: ["result"] as const,
+    registers: [registry],
+  });
+  for (const result of ["computed", "shared", "failed"]) refreshes.inc({ result }, 0);
+  const passes = createPassMetrics(registry, { intervalMs: intervals.reconciliationIntervalMs });
+  const misses = createMissMetrics(registry);
   const lifecycle = createLifecycleMetrics(registry);
+  const replica = createReplicaMetrics(registry, context);
+
+  let shown: Date | undefined;
+  /** The values in both formats: written once per refresh, however many pools and scrapes. */
+  let written: string | undefined;
+  let encoded: Promise<Uint8Array> | undefined;
+
+  async function publish({ takenAt, sample }: Taken): Promise<void> {
+    if (shown && takenAt.getTime() === shown.getTime() && intervals.metricsIntervalMs > 0) return;
+    for (const metrics of published) metrics.publish(sample);
+    jobs.publish(sample.jobs);
+    misses.publish(sample.pools);
+    lastUpdated.set(Math.floor(takenAt.getTime() / 1_000));
+    written = await values.metrics();
+    encoded = undefined;
+    shown = takenAt;
+  }
+
+  const text = async () => ({
+    contentType: registry.contentType,
+    body: `${written ?? (await values.metrics())}\n${await registry.metrics()}`,
+  });
+
+  async function protobuf(): Promise<{ contentType: string; body: Buffer }> {
+    encoded ??= protobufOf(values);
+    return { contentType: PROTOBUF_CONTENT_TYPE, body: Buffer.concat([await encoded, await protobufOf(registry)]) };
+  }
+
   return {
-    pools,
+    passes,
+    misses,
     lifecycle,
-    text: async () => ({
-      contentType: registry.contentType,
-      body: `${await pools.text()}\n${await registry.metrics()}`,
-    }),
-    observeProcess({ isLeader, runningBuilds }) {
-      new Gauge({
-        name: "prebuildd_leader",
-        help: "1 on the replica that leads, 0 on the others.",
-        registers: [registry],
-        collect() {
-          this.set(isLeader() ? 1 : 0);
-        },
-      });
-      new Gauge({
-        name: "prebuildd_running_builds",
-        help: "Builds that this replica runs now.",
-        registers: [registry],
-        collect() {
-          this.set(runningBuilds());
-        },
-      });
+    async refresh() {
+      try {
+        const refreshed = await refreshSample(context, intervals.metricsIntervalMs);
+        await publish(refreshed);
+        refreshes.inc({ result: refreshed.how });
+      } catch (error) {
+        refreshes.inc({ result: "failed" });
+        throw error;
+      }
     },
+    text,
+    scrape: (accept) => (prefersProtobuf(accept) ? protobuf() : text()),
+    observeProcess: replica.observe,
   };
 }

@@ -15,6 +15,8 @@ export const CHANNELS = {
   claims: "prebuildd_claims",
   /** Somebody else has inserted an organization, whose system roles are still empty; a trigger sends it. */
   roles: "prebuildd_roles",
+  /** A replica has read the metrics for all. */
+  metrics: "prebuildd_metrics",
 } as const;
 
 /** The least time between two notifications: what is asked for meanwhile goes with the next one. */
@@ -25,6 +27,7 @@ export type Wake = {
   pools(): void;
   jobs(): void;
   cancel(jobId: string): void;
+  metrics(): void;
   /** Resolves when everything asked for so far has been sent. */
   settled(): Promise<void>;
 };
@@ -69,6 +72,7 @@ export function createWake(pool: pg.Pool, log: Logger): Wake {
     pools: () => request(CHANNELS.pools, ""),
     jobs: () => request(CHANNELS.jobs, ""),
     cancel: (jobId) => request(CHANNELS.cancel, jobId),
+    metrics: () => request(CHANNELS.metrics, ""),
     settled: async () => sending,
   };
 }

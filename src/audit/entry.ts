@@ -8,6 +8,7 @@ export const AUDITED_TYPES = [
   "custom_role",
   "group",
   "group_ai_budget",
+  "log_level",
   "organization",
   "organization_member",
   "pool",

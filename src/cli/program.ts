@@ -8,6 +8,7 @@ import { describeFailure, EXIT } from "./failure.ts";
 import { addGroupsCommand } from "./groups.ts";
 import type { Io } from "./io.ts";
 import { addJobsCommand } from "./jobs.ts";
+import { addLogLevelCommand } from "./log-level.ts";
 import { addMembersCommand } from "./members.ts";
 import { addMigrateCommand } from "./migrate.ts";
 import { addNotificationsCommand } from "./notifications.ts";
@@ -72,5 +73,6 @@ Exit codes: 0 done, 1 failed, 2 wrong use.`,
   addTokenCommand(program, io);
   addAuditCommand(program, io);
   addNotificationsCommand(program, io);
+  addLogLevelCommand(program, io);
   return program;
 }

@@ -21,7 +21,7 @@ export function addRunCommand(program: Command, io: Io): void {
  * the shutdown timeout, ends the process at once; what that interrupts is repaired by the next start.
  */
 async function runUntilStopped(config: Config, applyFile: string | undefined): Promise<void> {
-  const [{ startDaemon }, { createLogger, logDestination }] = await Promise.all([
+  const [{ startDaemon }, { createLogger, logDestination, setLogLevel }] = await Promise.all([
     import("../daemon.ts"),
     import("../log.ts"),
   ]);
@@ -43,7 +43,11 @@ async function runUntilStopped(config: Config, applyFile: string | undefined): P
     stop.abort();
     asked.resolve();
   };
-  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  // Debug, and with the next signal what was configured.
+  const onSwitch = (signal: NodeJS.Signals) => {
+    setLogLevel(log, log.level === "debug" ? config.logLevel : "debug", { signal });
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal).on("SIGUSR2", onSwitch);
   try {
     await using daemon = await startDaemon(config, { log, applyFile, signal: stop.signal });
     const failure = await Promise.race([asked.promise, daemon.failed]);
@@ -52,7 +56,7 @@ async function runUntilStopped(config: Config, applyFile: string | undefined): P
     // What was given up because of the signal did not fail.
     if (error !== stop.signal.reason) throw error;
   } finally {
-    process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGUSR2", onSwitch);
   }
   log.info("stopped");
 }

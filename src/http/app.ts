@@ -14,6 +14,8 @@ declare module "fastify" {
      * and for what a gateway reports of everybody with one token.
      */
     believes?: boolean;
+    /** The caller is known by the status page's cookie, and by nothing else; all other routes believe no cookie. */
+    session?: boolean;
   }
   interface FastifyRequest {
     /** Read through `subjectOf` and `targetOf`, which fail when the route's access does not provide them. */

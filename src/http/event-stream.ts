@@ -9,7 +9,7 @@ const HIGH_WATER_MARK = 65_536;
 /** One event of a stream, as `text/event-stream` has it. */
 export type StreamEvent = {
   /** What the client sends as `Last-Event-ID` to go on after this one. */
-  readonly id?: number;
+  readonly id?: number | string;
   /** The event's name; clients hear of those without one as messages. */
   readonly name?: string;
   readonly data: unknown;

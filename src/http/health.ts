@@ -4,7 +4,9 @@ import type { App, Health } from "./app.ts";
 /** Where the probes and the metrics get what they say. */
 export type HealthSources = {
   readonly health: () => Health;
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  readonly metrics: (
+    accept: string | undefined,
+  ) => Promise<{ readonly contentType: string; readonly body: string | Buffer }>;
 };
 
 function answer(reply: FastifyReply, state: Health["live"]): FastifyReply {
@@ -20,8 +22,8 @@ export function registerHealthRoutes(app: Pick<App, "get">, sources: HealthSourc
   const schema = { hide: true };
   app.get("/healthz", { config, schema }, (_request, reply) => answer(reply, sources.health().live));
   app.get("/readyz", { config, schema }, (_request, reply) => answer(reply, sources.health().ready));
-  app.get("/metrics", { config, schema }, async (_request, reply) => {
-    const { contentType, body } = await sources.metrics();
-    return reply.header("content-type", contentType).send(body);
+  app.get("/metrics", { config, schema }, async (request, reply) => {
+    const { contentType, body } = await sources.metrics(request.headers.accept);
+    return reply.header("content-type", contentType).header("vary", "accept").send(body);
   });
 }

@@ -36,10 +36,12 @@ import { registerWorkspaceRoutes } from "../workspaces/routes.ts";
 import { registerScheduleRoutes } from "../workspaces/schedule-routes.ts";
 import type { RegisterRoutes } from "./app.ts";
 import { registerBuildInfoRoutes } from "./buildinfo-routes.ts";
+import { registerLogLevelRoutes } from "./log-level-routes.ts";
 
 /** Every subject's routes; what is not in this list is not served. */
 export const API_ROUTES: readonly RegisterRoutes[] = [
   registerBuildInfoRoutes,
+  registerLogLevelRoutes,
   registerUserRoutes,
   registerUserCreateRoutes,
   registerUserChangeRoutes,

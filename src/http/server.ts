@@ -12,6 +12,9 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fas
 import type { Context } from "../context.ts";
 import { ProblemError } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { type PageSources, registerStatusPage } from "../status-page/routes.ts";
+import { sessionHeaders } from "../status-page/session.ts";
+import { isUuid } from "../uuid.ts";
 import type { App, RegisterRoutes } from "./app.ts";
 import { demandAudit } from "./audit.ts";
 import { createAuthenticator } from "./authenticate.ts";
@@ -21,16 +24,22 @@ import { type HealthSources, registerHealthRoutes } from "./health.ts";
 import { refuseNullBytes } from "./null-bytes.ts";
 import { registerOpenApi } from "./openapi.ts";
 import { API_ROUTES } from "./routes.ts";
+import { cutSilentConnections } from "./silent-connections.ts";
+import { traceRequests } from "./tracing.ts";
 
 const API_PREFIX = "/api/v2";
 const MIB = 1_048_576;
 /** A request that has not arrived completely after this long is given up; answers may take longer. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
+/** An id that the caller has given the request is taken over where it can stand in the audit log. */
+const givenId = (given: string | string[] | undefined): string | undefined =>
+  typeof given === "string" && isUuid(given) ? given.toLowerCase() : undefined;
+
 const serverOptions = (log: Logger): FastifyHttpOptions<RawServerDefault, FastifyBaseLogger> => ({
   loggerInstance: log,
   logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "request" }),
-  genReqId: () => randomUUID(),
+  genReqId: ({ headers }) => givenId(headers["x-request-id"]) ?? randomUUID(),
   bodyLimit: MIB,
   requestTimeout: REQUEST_TIMEOUT_MS,
   // Requests that arrive while the server closes are answered by the readiness check, in our own words.
@@ -59,6 +68,7 @@ function buildBareServer(log: Logger): App {
     const path = request.url.split("?", 1)[0];
     reply.status(404).send({ message: `there is no ${request.method} ${path}` } satisfies ErrorBody);
   });
+  cutSilentConnections(app);
   app.addHook("onRoute", demandAccess);
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
@@ -71,12 +81,13 @@ function buildBareServer(log: Logger): App {
 }
 
 /**
- * Builds the daemon's HTTP server: the API below /api/v2, and the probes and metrics outside it. It does not listen yet.
+ * Builds the daemon's HTTP server: the API below /api/v2, and the probes, metrics and status page outside it. It does
+ * not listen yet.
  * @throws when a route does not say who may call it.
  */
 export async function buildServer(
   context: Context,
-  options: HealthSources & { readonly routes?: readonly RegisterRoutes[] },
+  options: HealthSources & PageSources & { readonly routes?: readonly RegisterRoutes[] },
 ): Promise<App> {
   const app = buildBareServer(context.log);
   const authenticator = createAuthenticator(context);
@@ -85,10 +96,12 @@ export async function buildServer(
   app.decorateRequest("audited", false);
   app.decorateRequest("authorize", function (this: FastifyRequest) {
     const fresh = needsFreshLook(this);
-    return authorize(this, ({ headers }) => authenticator.authenticate(headers, { fresh }));
+    const headers = this.routeOptions.config.session ? sessionHeaders(this) : this.headers;
+    return authorize(this, () => authenticator.authenticate(headers, { fresh }));
   });
 
   async function registerApi(api: App): Promise<void> {
+    traceRequests(api);
     api.addHook("onRequest", async (request, reply) => {
       const { ready } = options.health();
       if (!ready.ok) {
@@ -110,6 +123,9 @@ export async function buildServer(
   registerHealthRoutes(app, options);
   // biome-ignore lint/nursery/noMisusedPromises: plugins may be async; the rule sees the overload for callbacks only
   await app.register(registerApi, { prefix: API_PREFIX });
+  const identify = (token: string) => authenticator.authenticate({ authorization: `Bearer ${token}` }, { fresh: true });
+  // biome-ignore lint/nursery/noMisusedPromises: as above
+  await app.register((page) => registerStatusPage(page, context, { ...options, identify }));
   await app.ready();
   return app;
 }

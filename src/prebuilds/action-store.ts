@@ -88,12 +88,19 @@ export async function countMembers(
   return rows[0]?.members ?? 0;
 }
 
+/** A prebuild that an action has touched, and the job that is to do what it asks for. */
+export type Touched = { readonly workspaceId: string; readonly jobId: string };
+
+/** The most that a line of the log names; it also says how many there are. */
+export const TOLD = 20;
+
 /** The jobs of new prebuilds, for the queue. */
 export const NEW_JOBS = "select job_id as subject_id from fresh";
 
 /**
  * Adds one prebuild with its first build and job per name.
  * @param queued adds the jobs of `NEW_JOBS` to the queue
+ * @returns some of them, for the log
  */
 export async function insertPrebuilds(
   client: pg.PoolClient,
@@ -101,8 +108,9 @@ export async function insertPrebuilds(
   names: readonly string[],
   now: Date,
   queued: string,
-): Promise<void> {
-  await client.query(
+  trace: string | null,
+): Promise<Touched[]> {
+  const { rows } = await client.query<Touched>(
     prepared(
       `with pool as (
        select p.id as preset_id, v.id as version_id, t.id as template_id, t.organization_id, t.provisioner
@@ -121,9 +129,10 @@ export async function insertPrebuilds(
          'pending', version_id, preset_id
        from fresh, pool
      ), new_jobs as (
-       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
+         trace_parent)
        select job_id, $3, $3, organization_id, $4, provisioner, 'workspace_build',
-         jsonb_build_object('workspace_build_id', build_id, 'prebuilt_workspace_stage', 'create')
+         jsonb_build_object('workspace_build_id', build_id, 'prebuilt_workspace_stage', 'create'), $5::text
        from fresh, pool
      ), new_builds as (
        insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
@@ -142,10 +151,11 @@ export async function insertPrebuilds(
            where q.template_version_preset_id = $1 and q.name = d.name)
        ) p
      ), queued as (${queued})
-     select 1`,
-      [presetId, names, now, PREBUILDS_SYSTEM_USER_ID],
+     select workspace_id as "workspaceId", job_id as "jobId" from fresh limit ${TOLD}`,
+      [presetId, names, now, PREBUILDS_SYSTEM_USER_ID, trace],
     ),
   );
+  return rows;
 }
 
 /** How a prebuild stands that may be deleted: its latest build, and whether only pools that are no longer kept count. */
@@ -161,15 +171,16 @@ const DROPPED = `(t.active_version_id is distinct from p.template_version_id or 
 
 /**
  * Adds a delete build to each of the given workspaces that is still a prebuild whose latest build stands as given, and
- * returns the jobs' ids. One that has been claimed, or that something else is happening to, is left alone.
+ * returns them with their jobs. One that has been claimed, or that something else is happening to, is left alone.
  */
 export async function insertDeleteBuilds(
   client: pg.PoolClient,
   ids: readonly string[],
   standing: Standing,
   now: Date,
-): Promise<string[]> {
-  const { rows } = await client.query<{ job_id: string }>(
+  trace: string | null,
+): Promise<Touched[]> {
+  const { rows } = await client.query<Touched>(
     `with doomed as materialized (
        select w.id, w.organization_id, w.latest_build_number + 1 as build_number, w.latest_template_version_id,
          t.provisioner, gen_random_uuid() as build_id, gen_random_uuid() as job_id
@@ -181,9 +192,10 @@ export async function insertDeleteBuilds(
        order by w.id
        for update of w skip locked
      ), new_jobs as (
-       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
+         trace_parent)
        select job_id, $3, $3, organization_id, $2, provisioner, 'workspace_build',
-         jsonb_build_object('workspace_build_id', build_id, 'prebuilt_workspace_stage', 'create')
+         jsonb_build_object('workspace_build_id', build_id, 'prebuilt_workspace_stage', 'create'), $7::text
        from doomed
      ), new_builds as (
        insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
@@ -197,18 +209,18 @@ export async function insertDeleteBuilds(
        join workspaces w on w.id = d.id
        join workspace_build_parameters p on p.workspace_build_id = w.latest_build_id
      )
-     select job_id from doomed`,
-    [ids, PREBUILDS_SYSTEM_USER_ID, now, standing.transition, standing.status, standing.dropped],
+     select id as "workspaceId", job_id as "jobId" from doomed`,
+    [ids, PREBUILDS_SYSTEM_USER_ID, now, standing.transition, standing.status, standing.dropped, trace],
   );
-  return rows.map((row) => row.job_id);
+  return rows;
 }
 
 /**
  * Cancels the first builds of a pool that nobody has begun although the pool is no longer kept, and deletes their
- * workspaces, which nothing exists for yet, in the same transaction. Returns how many.
+ * workspaces, which nothing exists for yet, in the same transaction. Returns them with the jobs that were canceled.
  */
-export async function cancelPendingBuilds(client: Queryable, presetId: string, now: Date): Promise<number> {
-  const { rows } = await client.query<{ canceled: number }>(
+export async function cancelPendingBuilds(client: Queryable, presetId: string, now: Date): Promise<Touched[]> {
+  const { rows } = await client.query<Touched>(
     `with superseded as materialized (
        select j.id as job_id, w.id as workspace_id, w.organization_id, b.template_version_id, t.provisioner,
          gen_random_uuid() as delete_build_id, gen_random_uuid() as delete_job_id
@@ -238,8 +250,8 @@ export async function cancelPendingBuilds(client: Queryable, presetId: string, n
      ), deleted as (
        update workspaces w set deleted = true, updated_at = $3 from superseded s where w.id = s.workspace_id
      )
-     select count(*)::int as canceled from superseded`,
+     select workspace_id as "workspaceId", job_id as "jobId" from superseded`,
     [presetId, PREBUILDS_SYSTEM_USER_ID, now],
   );
-  return rows[0]?.canceled ?? 0;
+  return rows;
 }

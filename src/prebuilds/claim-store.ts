@@ -5,14 +5,16 @@ import { SYSTEM_USER } from "../system-user.ts";
 import type { Claimed } from "./claimed.ts";
 
 /** Why a workspace was built anew instead of claimed. */
-export type MissReason =
-  | "no_preset"
-  | "no_pool"
-  | "inactive_version"
-  | "parameters"
-  | "pool_empty"
-  | "not_ready"
-  | "paused";
+export const MISS_REASONS = [
+  "no_preset",
+  "no_pool",
+  "inactive_version",
+  "parameters",
+  "pool_empty",
+  "not_ready",
+  "paused",
+] as const;
+export type MissReason = (typeof MISS_REASONS)[number];
 
 /** A request that must not be carried out twice: the caller's key for it, and a hash of all that it asks for. */
 export type IdempotentRequest = { readonly key: string; readonly hash: Buffer };
@@ -34,6 +36,8 @@ export type Claim = {
   readonly now: Date;
   /** Who asks, for the audit log. */
   readonly actor: Actor;
+  /** The trace that the claim build belongs to, if any. */
+  readonly traceParent?: string | null;
   readonly request: IdempotentRequest | null;
 };
 
@@ -101,9 +105,10 @@ export const CLAIMED_JOBS = "select job_id as subject_id from claimed";
 
 const claimAndBuild = (queued: string): string => `
   with ${CLAIM}, new_jobs as (
-    insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+    insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
+      trace_parent)
     select c.job_id, $1, $1, c.organization_id, c.initiator_id, t.provisioner, 'workspace_build',
-      jsonb_build_object('workspace_build_id', c.build_id, 'prebuilt_workspace_stage', 'claim')
+      jsonb_build_object('workspace_build_id', c.build_id, 'prebuilt_workspace_stage', 'claim'), ($21::text[])[c.n::int]
     from claimed c join templates t on t.id = c.template_id
   ), new_builds as (
     insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
@@ -228,6 +233,7 @@ async function claimOf(
       parameters.map((one) => one.n),
       parameters.map((one) => one.name),
       parameters.map((one) => one.value),
+      claims.some(({ traceParent }) => traceParent) ? claims.map(({ traceParent }) => traceParent ?? null) : null,
     ]),
   );
   const got = new Map(rows.map(({ n, ...claimed }) => [n, claimed]));

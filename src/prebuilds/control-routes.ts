@@ -1,33 +1,19 @@
-import type { FastifyRequest } from "fastify";
 import { z } from "zod";
-import { type Difference, difference } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
-import { BEGIN, type Queryable, withTransaction } from "../db/connection.ts";
+import { BEGIN, withTransaction } from "../db/connection.ts";
 import { ProblemError } from "../errors.ts";
 import type { App } from "../http/app.ts";
 import { audit, auditDone } from "../http/audit.ts";
-import { notFound, pathPart, subjectOf, targetIdOf } from "../http/authorize.ts";
+import { notFound, subjectOf, targetIdOf } from "../http/authorize.ts";
 import { idParams } from "../http/paging.ts";
 import { templateInPath } from "../http/references.ts";
 import { organizationResource } from "../organizations/resource.ts";
-import type { Resource } from "../rbac/decide.ts";
-import { templateResource } from "../templates/resource.ts";
 import { findTemplate } from "../templates/store.ts";
-import { invalidationEntry, poolEntry, settingsEntry } from "./control-audit.ts";
-import {
-  type FoundPreset,
-  findPreset,
-  invalidatePrebuilds,
-  pausePool,
-  readSchedule,
-  readSettings,
-  resetPool,
-  resumePool,
-  storeSettings,
-} from "./control-store.ts";
-import { poolName } from "./name.ts";
+import { invalidationEntry } from "./control-audit.ts";
+import { type FoundPreset, invalidatePrebuilds, readSchedule, readSettings } from "./control-store.ts";
 import { previewSchedule, schedulePreviewSchema } from "./schedule-preview.ts";
 import { type PoolView, poolSchema, readPools } from "./status.ts";
+import { presetInPath, presetWithPool, STEERING, type SteeringVerb, steer, steerAll } from "./steer.ts";
 
 const TAGS = ["prebuilds"];
 const MAX_DAYS = 31;
@@ -39,6 +25,11 @@ const invalidatedSchema = z.object({
     z.object({ template_name: z.string(), template_version_name: z.string(), preset_name: z.string() }),
   ),
 });
+const SUMMARIES: Readonly<Record<SteeringVerb, string>> = {
+  pause: "Pauses a pool, over new versions too: nothing is created or deleted, and claims go on",
+  resume: "Ends the pause of a pool",
+  reset: "Forgets the failures of a pool, so that prebuilds are created again at once",
+};
 const daysQuery = z.object({
   days: z.coerce
     .number({ error: DAYS })
@@ -85,72 +76,27 @@ function registerSettings(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const { userId, username } = subjectOf(request);
-      const now = context.clock.now();
-      const stored = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-        const before = await storeSettings(client, request.body, userId, now);
-        if (before === undefined) return false;
-        await audit(request, client, settingsEntry(before, request.body), now);
-        return true;
-      });
-      if (!stored) {
-        auditDone(request);
-        return reply.status(304).send(null);
-      }
-      context.wake.pools();
-      const { reconciliation_paused: paused } = request.body;
-      request.log.info({ user: username }, `all pools: ${paused ? "paused" : "resumed"} by ${username}`);
-      return request.body;
+      if (await steerAll(context, request, request.body)) return request.body;
+      return reply.status(304).send(null);
     },
   );
 }
 
 function registerSteering(app: App, context: Context): void {
-  const steering = [
-    {
-      verb: "pause",
-      summary: "Pauses a pool, over new versions too: nothing is created or deleted, and claims go on",
-      done: "paused",
-      act: pause,
-    },
-    {
-      verb: "resume",
-      summary: "Ends the pause of a pool",
-      done: "resumed",
-      act: resume,
-    },
-    {
-      verb: "reset",
-      summary: "Forgets the failures of a pool, so that prebuilds are created again at once",
-      done: "reset",
-      act: reset,
-    },
-  ] as const;
-
-  for (const { verb, summary, done, act } of steering) {
+  for (const verb of STEERING) {
     app.post(
       `/prebuilds/presets/:id/${verb}`,
       {
         config: { access: { action: "update", of: presetInPath(context) } },
-        schema: { operationId: `${verb}Pool`, summary, tags: TAGS, params: idParams, response: { 200: poolSchema } },
+        schema: {
+          operationId: `${verb}Pool`,
+          summary: SUMMARIES[verb],
+          tags: TAGS,
+          params: idParams,
+          response: { 200: poolSchema },
+        },
       },
-      async (request) => {
-        const { userId, username } = subjectOf(request);
-        const preset = await presetWithPool(context, targetIdOf(request));
-        const now = context.clock.now();
-        await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-          const diff = await act(client, preset, { userId, now });
-          if (Object.keys(diff).length === 0) auditDone(request);
-          else await audit(request, client, poolEntry(preset, diff), now);
-        });
-        context.wake.pools();
-        const { templateName, name: presetName } = preset;
-        request.log.info(
-          { template: templateName, preset: presetName, user: username },
-          `pool ${poolName({ templateName, presetName })}: ${done} by ${username}`,
-        );
-        return poolView(context, preset);
-      },
+      async (request) => poolView(context, await steer(context, request, verb)),
     );
   }
 }
@@ -208,52 +154,6 @@ function registerInvalidation(app: App, context: Context): void {
       return { invalidated };
     },
   );
-}
-
-/** Who steers a pool, and when. */
-type By = { readonly userId: string; readonly now: Date };
-
-/** Each way of steering a pool says what it has changed, which may be nothing. */
-async function pause(db: Queryable, preset: FoundPreset, { userId, now }: By): Promise<Difference> {
-  return (await pausePool(db, preset, userId, now)) ? difference({ paused: false }, { paused: true }) : {};
-}
-
-async function resume(db: Queryable, preset: FoundPreset): Promise<Difference> {
-  return (await resumePool(db, preset)) ? difference({ paused: true }, { paused: false }) : {};
-}
-
-async function reset(db: Queryable, preset: FoundPreset, { now }: By): Promise<Difference> {
-  const before = await resetPool(db, preset, now);
-  return before ? difference(before, { status: "healthy", status_detail: "", failures_reset_at: now }) : {};
-}
-
-/** What may be done with a pool is what may be done with its template; the resource's id is the preset's. */
-function presetInPath({ pool }: Context) {
-  return async (request: FastifyRequest): Promise<Resource | undefined> => {
-    const preset = await findPreset(pool, pathPart(request, "id"));
-    return preset && templateResource({ id: preset.id, organizationId: preset.organizationId });
-  };
-}
-
-/** @throws ProblemError when the preset has no pool, or when the pool is that of another version's preset now. */
-async function presetWithPool({ pool }: Context, id: string): Promise<FoundPreset> {
-  const preset = await findPreset(pool, id);
-  if (!preset) throw notFound();
-  const { name, templateName, versionName, activeId, desiredInstances } = preset;
-  if (!preset.active) {
-    const instead = activeId === null ? "which has no preset of that name" : `whose preset ${name} is ${activeId}`;
-    throw new ProblemError(
-      "conflict",
-      `preset ${name} is of version ${versionName} of template ${templateName}, and pools are kept of the active version only, ${instead}`,
-    );
-  }
-  if (desiredInstances === null) {
-    throw new ProblemError(
-      "conflict",
-      `preset ${name} of template ${templateName} has no pool; give it prebuilds in the apply file, with instances: 0 or more`,
-    );
-  }
-  return preset;
 }
 
 async function poolView(context: Context, { id, name }: FoundPreset): Promise<PoolView> {

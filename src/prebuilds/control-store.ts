@@ -11,6 +11,7 @@ export type FoundPreset = {
   readonly templateId: string;
   readonly templateName: string;
   readonly organizationId: string;
+  readonly organizationName: string;
   readonly versionName: string;
   /** Its version is the template's active one. */
   readonly active: boolean;
@@ -39,7 +40,7 @@ export async function findPreset(db: Queryable, id: string): Promise<FoundPreset
   if (!isUuid(id)) return undefined;
   const { rows } = await db.query<FoundPreset>(
     `select p.id, p.name, t.id as "templateId", t.name as "templateName", t.organization_id as "organizationId",
-       v.name as "versionName", v.id is not distinct from t.active_version_id as active,
+       o.name as "organizationName", v.name as "versionName", v.id is not distinct from t.active_version_id as active,
        (select a.id from template_version_presets a
          where a.template_version_id = t.active_version_id and a.name = p.name) as "activeId",
        p.desired_instances as "desiredInstances"

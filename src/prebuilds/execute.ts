@@ -5,6 +5,7 @@ import { BEGIN, withTransaction } from "../db/connection.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
 import { parameterProblems } from "../templates/parameters.ts";
+import { traceParent } from "../tracing.ts";
 import {
   cancelPendingBuilds,
   countInFlight,
@@ -15,6 +16,8 @@ import {
   lockPresetForCreate,
   NEW_JOBS,
   type Standing,
+  TOLD,
+  type Touched,
 } from "./action-store.ts";
 import { NAME_BYTES, poolFields, poolName, prebuildNames } from "./name.ts";
 import { isPaused } from "./pause-store.ts";
@@ -25,8 +28,12 @@ import { oldestFresh } from "./state.ts";
 import { tellStopped } from "./stopped.ts";
 import type { Pool } from "./store.ts";
 
-/** What an action came to: how many prebuilds it really touched, which may be fewer than planned. */
-export type ActionResult = { readonly action: Action; readonly done: number };
+/** What an action came to: how many prebuilds it really touched, which may be fewer than planned, and some of them. */
+export type ActionResult = { readonly action: Action; readonly done: number; readonly touched: readonly Touched[] };
+
+type Done = Pick<ActionResult, "done" | "touched">;
+const NOTHING: Done = { done: 0, touched: [] };
+const doneTo = (all: readonly Touched[]): Done => ({ done: all.length, touched: all.slice(0, TOLD) });
 
 const RUNNING: Standing = { transition: "start", status: "succeeded", dropped: false };
 /** What must be true of a prebuild when it is to be deleted for this reason. */
@@ -43,37 +50,37 @@ const STANDING = {
  * again what it was planned from, and does less or nothing where that no longer holds.
  */
 export async function executeAction(context: Context, pool: Pool, action: Action): Promise<ActionResult> {
-  if (action.kind === "backoff") return { action, done: 0 };
-  const done = await withTransaction(context.pool, BEGIN.readWrite, async (client) => {
+  if (action.kind === "backoff") return { action, ...NOTHING };
+  const done = await withTransaction(context.pool, BEGIN.readWrite, async (client): Promise<Done> => {
     if (action.kind === "create") return create(context, client, pool, action.count);
-    if (await isPaused(client, pool.id)) return 0;
+    if (await isPaused(client, pool.id)) return NOTHING;
     switch (action.kind) {
       case "delete":
         return remove(context, client, action.ids, STANDING[action.reason]);
       case "cancel_pending":
-        return cancelPendingBuilds(client, pool.id, context.clock.now());
+        return doneTo(await cancelPendingBuilds(client, pool.id, context.clock.now()));
       default:
         return action satisfies never;
     }
   });
-  return { action, done };
+  return { action, ...done };
 }
 
 /** With the pool's row locked the count cannot change, so that even two leaders together never exceed the target. */
-async function create(context: Context, client: pg.PoolClient, pool: Pool, planned: number): Promise<number> {
+async function create(context: Context, client: pg.PoolClient, pool: Pool, planned: number): Promise<Done> {
   const room = await roomInFlight(client, context.poolSettings.maxInFlight);
   const preset = await lockPresetForCreate(client, pool.id);
-  if (!preset || !(await takesParameters(context, client, pool, preset))) return 0;
+  if (!preset || !(await takesParameters(context, client, pool, preset))) return NOTHING;
   const now = context.clock.now();
   const target = targetAt(preset.desiredInstances, preset.scheduling, now);
   const members = await countMembers(client, pool.id, oldestFresh(preset, now));
   // A size beyond all reason that got into the database is reached in steps that one statement can take.
   const count = Math.min(planned, target - members, room, MAX_INSTANCES);
-  if (count <= 0) return 0;
+  if (count <= 0) return NOTHING;
   const names = prebuildNames(count, randomBytes(count * NAME_BYTES));
   const queued = await context.queue.addition(WORK.build, NEW_JOBS, PRIORITY.prebuildCreate);
-  await insertPrebuilds(client, pool.id, names, now, queued);
-  return names.length;
+  const touched = await insertPrebuilds(client, pool.id, names, now, queued, traceParent());
+  return { done: names.length, touched };
 }
 
 async function roomInFlight(client: pg.PoolClient, maxInFlight: number): Promise<number> {
@@ -106,8 +113,9 @@ async function remove(
   client: pg.PoolClient,
   ids: readonly string[],
   standing: Standing,
-): Promise<number> {
-  const jobIds = await insertDeleteBuilds(client, ids, standing, context.clock.now());
+): Promise<Done> {
+  const doomed = await insertDeleteBuilds(client, ids, standing, context.clock.now(), traceParent());
+  const jobIds = doomed.map(({ jobId }) => jobId);
   await context.queue.add(client, WORK.build, jobIds, PRIORITY.prebuildDelete);
-  return jobIds.length;
+  return doneTo(doomed);
 }

@@ -6,6 +6,7 @@ export type TakenClaim = {
   readonly workspaceId: string;
   /** The job of its claim build; null when it gets none, because its workspace is deleted or has had another build. */
   readonly jobId: string | null;
+  readonly presetId: string;
 };
 
 /**
@@ -49,7 +50,8 @@ export async function takeUnfinishedClaims(client: pg.PoolClient, limit: number,
        select c.build_id, p.name, p.value
        from claimed c join workspace_build_parameters p on p.workspace_build_id = c.latest_build_id
      )
-     select taken.workspace_id as "workspaceId", claimed.job_id as "jobId" from taken left join claimed using (workspace_id)`,
+     select taken.workspace_id as "workspaceId", claimed.job_id as "jobId", taken.preset_id as "presetId"
+     from taken left join claimed using (workspace_id)`,
     [limit, now, PREBUILDS_SYSTEM_USER_ID],
   );
   return rows;

@@ -31,7 +31,8 @@ function finishBatch({ pool, queue, clock }: Context): Promise<TakenClaim[]> {
   });
 }
 
-function tell({ log }: Context, claims: readonly TakenClaim[]): void {
+function tell({ log, onClaimInSql }: Context, claims: readonly TakenClaim[]): void {
+  for (const { jobId, presetId } of claims) if (jobId !== null) onClaimInSql?.(presetId);
   const dropped = claims.filter(({ jobId }) => jobId === null);
   log.debug({ claims: claims.length - dropped.length }, "queued the builds of claims that were made in SQL");
   for (const { workspaceId } of dropped) {

@@ -1,30 +1,23 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Context } from "../context.ts";
-import type { MissReason } from "./claim-store.ts";
-import { type PoolCounters, type PoolReplacements, readCounters, readReplacements } from "./counters-store.ts";
-import { type PassResult, type PlannedPools, planPools } from "./reconcile.ts";
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { DeploymentSample } from "../metrics/sample.ts";
+import { POOL_STATES } from "./pool-sample.ts";
 
-const POOL = ["template_name", "preset_name", "organization_name"] as const;
+/** The labels that name a pool. */
+export const POOL = ["template_name", "preset_name", "organization_name"] as const;
 
 export type PoolMetrics = {
-  /** Reads the pools and replaces all values at once; when that fails the old values and their time stay. */
-  refresh(): Promise<void>;
-  /** The values of the pools as Prometheus reads them: written once per refresh, however many pools and scrapes. */
-  text(): Promise<string>;
-  observePass(seconds: number, result: PassResult | "failed"): void;
-  observeCreate(seconds: number, missReason: MissReason | null): void;
+  /** Replaces all values at once. */
+  publish(sample: Pick<DeploymentSample, "paused" | "pools" | "counters" | "replacements" | "quotas">): void;
 };
 
-/** Declares the pool metrics; every label and name is that of the reference, ours begin with `prebuildd_`. */
-export function createPoolMetrics(
-  registry: Registry,
-  context: Pick<Context, "pool" | "clock" | "poolSettings">,
-): PoolMetrics {
-  const values = new Registry();
-  let written: string | undefined;
-  const registers = [registry];
-  const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: POOL, registers: [values] });
-  const counter = (name: string, help: string) => new Counter({ name, help, labelNames: POOL, registers: [values] });
+/**
+ * Declares what is said of the pools; every label and name without `prebuildd_` is that of the reference (prebuilds.md
+ * section 18).
+ */
+export function createPoolMetrics(values: Registry): PoolMetrics {
+  const registers = [values];
+  const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: POOL, registers });
+  const counter = (name: string, help: string) => new Counter({ name, help, labelNames: POOL, registers });
 
   const desired = gauge("coderd_prebuilt_workspaces_desired", "How many prebuilds the pool should have now.");
   const running = gauge(
@@ -53,93 +46,83 @@ export function createPoolMetrics(
   const paused = new Gauge({
     name: "coderd_prebuilt_workspaces_reconciliation_paused",
     help: "1 while all pools are paused, 0 otherwise.",
-    registers: [values],
-  });
-  const lastUpdated = new Gauge({
-    name: "coderd_prebuilt_workspaces_metrics_last_updated",
-    help: "When the values of the pools were last read, in unix seconds; 0 means not yet.",
-    registers: [values],
-  });
-  const passDuration = new Histogram({
-    name: "coderd_prebuilds_reconciliation_duration_seconds",
-    help: "How long a pass over all pools took.",
     registers,
   });
-  const passes = new Counter({
-    name: "prebuildd_passes_total",
-    help: "Passes of this replica by result: ok, partial (an action failed) or failed.",
-    labelNames: ["result"] as const,
+  const enabled = new Gauge({
+    name: "prebuildd_reconciliation_enabled",
+    help: "1 while the pools are kept, 0 while all of them are paused.",
     registers,
   });
-  const actions = new Counter({
-    name: "prebuildd_actions_total",
-    help: "Prebuilds touched by this replica's passes, by the kind of action and its reason.",
-    labelNames: ["kind", "reason"] as const,
+  const states = new Gauge({
+    name: "prebuildd_pool_prebuilds",
+    help: "Prebuilds of the pool that cannot be claimed, by what they are doing; outdated ones are of a version that is not active, or invalidated. All tend to 0.",
+    labelNames: [...POOL, "state"] as const,
     registers,
   });
-  const creations = new Histogram({
-    name: "prebuildd_workspace_request_duration_seconds",
-    help: "How long this replica took to answer a request for a workspace, by result: claimed, or the reason for the miss.",
-    labelNames: ["result"] as const,
-    buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+  const missing = new Gauge({
+    name: "prebuildd_pool_missing",
+    help: "Prebuilds that the pool lacks, by the reason; absent while none is missing for it.",
+    labelNames: [...POOL, "reason"] as const,
     registers,
   });
-  for (const result of ["ok", "partial", "failed"]) passes.inc({ result }, 0);
+  const poolPaused = gauge("prebuildd_pool_paused", "1 while this pool alone is paused; absent otherwise.");
+  const inFlight = new Gauge({
+    name: "prebuildd_in_flight",
+    help: "Prebuilds that are being started now, waiting ones included.",
+    registers,
+  });
+  const quota = (name: string, help: string) =>
+    new Gauge({ name, help, labelNames: ["organization_name"] as const, registers });
+  const quotaUsed = quota(
+    "prebuildd_quota_used_daily_cost",
+    "What the prebuilds of the organization cost a day; absent where they cost nothing and may cost nothing.",
+  );
+  const quotaBudget = quota(
+    "prebuildd_quota_budget_daily_cost",
+    "What the prebuilds of the organization may cost a day; absent where they cost nothing and may cost nothing.",
+  );
 
-  const byPool = [desired, running, eligible, created, failed, claimed, replacements, hardLimited, validationFailed];
-
-  function publish(
-    { pause, pools }: PlannedPools,
-    counters: readonly PoolCounters[],
-    replaced: readonly PoolReplacements[],
-    now: Date,
-  ): void {
-    for (const metric of byPool) metric.reset();
-    for (const { pool, plan } of pools) {
-      if (!pool.active || pool.templateDeleted) continue;
-      const labels = labelsOf(pool);
-      desired.inc(labels, plan.state.desired);
-      running.inc(labels, plan.state.actual);
-      eligible.inc(labels, plan.state.eligible);
-      if (pool.status === "hard_limited") hardLimited.set(labels, 1);
-      if (pool.status === "validation_failed") validationFailed.set(labels, 1);
-    }
-    for (const counts of counters) {
-      const labels = labelsOf(counts);
-      created.inc(labels, counts.created);
-      failed.inc(labels, counts.failed);
-      claimed.inc(labels, counts.claimed);
-    }
-    for (const { claims, ...names } of replaced) replacements.inc(labelsOf(names), claims);
-    paused.set(pause === null ? 0 : 1);
-    lastUpdated.set(Math.floor(now.getTime() / 1_000));
-  }
+  const labelled = [
+    ...[desired, running, eligible, created, failed, claimed, replacements, hardLimited, validationFailed],
+    ...[states, missing, poolPaused, quotaUsed, quotaBudget],
+  ];
 
   return {
-    async refresh() {
-      const now = context.clock.now();
-      const [planned, counters, replaced] = await Promise.all([
-        planPools(context),
-        readCounters(context.pool),
-        readReplacements(context.pool),
-      ]);
-      publish(planned, counters, replaced, now);
-      written = await values.metrics();
-    },
-    text: async () => written ?? values.metrics(),
-    observePass(seconds, result) {
-      passDuration.observe(seconds);
-      passes.inc({ result: result === "failed" ? "failed" : result.failures > 0 ? "partial" : "ok" });
-      if (result === "failed") return;
-      for (const { action, done } of result.results) {
-        if (done > 0) actions.inc({ kind: action.kind, reason: action.reason }, done);
+    publish(sample) {
+      for (const metric of labelled) metric.reset();
+      for (const pool of sample.pools) {
+        const labels = labelsOf(pool);
+        const isThere = pool.kept || Object.values(pool.states).some((count) => count > 0);
+        for (const state of isThere ? POOL_STATES : []) states.inc({ ...labels, state }, pool.states[state]);
+        if (!pool.shown) continue;
+        desired.inc(labels, pool.desired);
+        running.inc(labels, pool.running);
+        eligible.inc(labels, pool.eligible);
+        for (const { reason, count } of pool.missing) missing.inc({ ...labels, reason }, count);
+        if (pool.status === "hard_limited") hardLimited.set(labels, 1);
+        if (pool.status === "validation_failed") validationFailed.set(labels, 1);
+        if (pool.paused) poolPaused.set(labels, 1);
       }
+      for (const counts of sample.counters) {
+        const labels = labelsOf(counts);
+        created.inc(labels, counts.created);
+        failed.inc(labels, counts.failed);
+        claimed.inc(labels, counts.claimed);
+      }
+      for (const { claims, ...names } of sample.replacements) replacements.inc(labelsOf(names), claims);
+      for (const { organizationName, used, budget } of sample.quotas) {
+        quotaUsed.set({ organization_name: organizationName }, used);
+        quotaBudget.set({ organization_name: organizationName }, budget);
+      }
+      paused.set(sample.paused ? 1 : 0);
+      enabled.set(sample.paused ? 0 : 1);
+      inFlight.set(sample.pools.reduce((sum, { states: { starting } }) => sum + starting, 0));
     },
-    observeCreate: (seconds, missReason) => creations.observe({ result: missReason ?? "claimed" }, seconds),
   };
 }
 
-const labelsOf = (pool: { templateName: string; presetName: string; organizationName: string }) => ({
+/** A pool's labels. */
+export const labelsOf = (pool: { templateName: string; presetName: string; organizationName: string }) => ({
   template_name: pool.templateName,
   preset_name: pool.presetName,
   organization_name: pool.organizationName,

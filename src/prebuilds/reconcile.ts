@@ -1,11 +1,13 @@
+import { randomBytes } from "node:crypto";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
+import { failSpan, inSpan } from "../tracing.ts";
 import { type ActionResult, executeAction } from "./execute.ts";
 import { createCount } from "./in-flight.ts";
 import type { IncompleteOrganization } from "./membership-store.ts";
 import { reconcileMemberships } from "./memberships.ts";
 import { poolFields, poolName } from "./name.ts";
-import { executable, type PresetPlan, planPresets } from "./plan.ts";
+import { type Action, executable, type PresetPlan, planPresets } from "./plan.ts";
 import { storeStatuses } from "./preset-status-store.ts";
 import { tellStopped } from "./stopped.ts";
 import { type Pause, type Pool, readSnapshot } from "./store.ts";
@@ -25,10 +27,14 @@ export type PlannedPools = {
 
 /** What a pass saw, decided and did. */
 export type PassResult = PlannedPools & {
+  /** What the lines of the log that belong to the pass have in common. */
+  readonly pass: string;
   readonly results: readonly (ActionResult & { readonly pool: Pool })[];
   readonly failures: number;
 };
 
+/** Enough to tell the passes of some days apart. */
+const PASS_ID_BYTES = 4;
 /** Pools whose actions are executed at the same time; each takes one database connection. */
 const CONCURRENCY = 2;
 
@@ -53,7 +59,17 @@ export async function planPools(context: Pick<Context, "pool" | "clock" | "poolS
  * @param signal aborted when this replica no longer leads; actions that have not begun are left to the next leader
  */
 export async function runPass(context: Context, signal: AbortSignal): Promise<PassResult> {
-  const planned = await planPools(context);
+  const pass = randomBytes(PASS_ID_BYTES).toString("hex");
+  return await inSpan("pass", { "prebuildd.pass": pass }, async (span) => {
+    const result = await passOver({ ...context, log: context.log.child({ pass }) }, signal, pass);
+    span.setAttributes({ "prebuildd.pools": result.pools.length, "prebuildd.failures": result.failures });
+    if (result.failures > 0) failSpan(span);
+    return result;
+  });
+}
+
+async function passOver(context: Context, signal: AbortSignal, pass: string): Promise<PassResult> {
+  const planned = { pass, ...(await planPools(context)) };
   const { pause, pools, incomplete } = planned;
   if (pause !== null || signal.aborted) return { ...planned, results: [], failures: 0 };
   const results: (ActionResult & { readonly pool: Pool })[] = [];
@@ -64,9 +80,11 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
       if (signal.aborted) return;
       const log = context.log.child(poolFields(pool));
       try {
-        const result = await executeAction(context, pool, action);
+        const result = await inActionSpan(pool, action, () => executeAction(context, pool, action));
         results.push({ pool, ...result });
-        const fields = { kind: action.kind, reason: action.reason, count: result.done };
+        const workspaces = result.touched.map(({ workspaceId }) => workspaceId);
+        const jobs = result.touched.map(({ jobId }) => jobId);
+        const fields = { kind: action.kind, reason: action.reason, count: result.done, workspaces, jobs };
         const what = `${action.kind} ${result.done} (${action.reason})`;
         if (result.done > 0) log.info(fields, `pool ${poolName(pool)}: ${what}`);
       } catch (err) {
@@ -87,6 +105,23 @@ export async function runPass(context: Context, signal: AbortSignal): Promise<Pa
   );
   if (results.some(({ done }) => done > 0)) context.wake.jobs();
   return { ...planned, results, failures };
+}
+
+/** An action that holds something back does nothing, and is no part of a trace. */
+function inActionSpan(pool: Pool, action: Action, work: () => Promise<ActionResult>): Promise<ActionResult> {
+  if (action.kind === "backoff") return work();
+  const attributes = {
+    "prebuildd.action.reason": action.reason,
+    "prebuildd.organization.name": pool.organizationName,
+    "prebuildd.template.name": pool.templateName,
+    "prebuildd.preset.id": pool.id,
+    "prebuildd.preset.name": pool.presetName,
+  };
+  return inSpan(`action ${action.kind}`, attributes, async (span) => {
+    const result = await work();
+    span.setAttribute("prebuildd.action.count", result.done);
+    return result;
+  });
 }
 
 /** Builds are queued in the order in which they are asked for: what makes room first, then the emptiest pools. */

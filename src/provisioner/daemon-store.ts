@@ -35,3 +35,13 @@ export async function readLiveProvisioners(db: Queryable): Promise<ReadonlySet<s
   );
   return new Set(rows.map(({ provisioner }) => provisioner));
 }
+
+/** How many workers of the deployment have a driver for each provisioner. */
+export async function readLiveWorkers(db: Queryable): Promise<Readonly<Record<string, number>>> {
+  const { rows } = await db.query<{ provisioner: string; workers: number }>(
+    `select unnest(provisioners) as provisioner, count(*)::int as workers from provisioner_daemons
+     where last_seen_at > now() - make_interval(secs => $1) group by 1 order by 1`,
+    [GONE_SECONDS],
+  );
+  return Object.fromEntries(rows.map(({ provisioner, workers }) => [provisioner, workers]));
+}

@@ -20,6 +20,8 @@ export type QueuedImport = {
   readonly message: string;
   readonly initiatorId: string;
   readonly actor: Actor;
+  /** The trace that the job belongs to. */
+  readonly trace: string | null;
 };
 
 /** Adds the job that reads a pushed source. */
@@ -27,8 +29,9 @@ export async function insertImport(client: pg.PoolClient, given: QueuedImport, n
   const input: ImportInput = given.templateId === null ? {} : { template_id: given.templateId };
   await client.query(
     `with job as (
-       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
-       values ($1, $2, $2, $3, $4, $5, 'template_version_import', $6) returning id)
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
+         trace_parent)
+       values ($1, $2, $2, $3, $4, $5, 'template_version_import', $6, $13) returning id)
      insert into template_imports (job_id, organization_id, template_name, file_id, message, ip, user_agent, request_id)
      select job.id, $3, $7, f.id, $8, $9, $10, $11 from job, files f where f.hash = $12`,
     [
@@ -44,6 +47,7 @@ export async function insertImport(client: pg.PoolClient, given: QueuedImport, n
       given.actor.userAgent,
       given.actor.requestId,
       given.hash,
+      given.trace,
     ],
   );
 }
@@ -61,6 +65,7 @@ export type ImportJob = {
   readonly message: string;
   readonly initiatorId: string;
   readonly actor: Actor;
+  readonly traceParent: string | null;
 };
 
 /** Reads an import; undefined when the job is none. */
@@ -68,7 +73,7 @@ export async function readImport(db: Queryable, jobId: string): Promise<ImportJo
   const { rows } = await db.query<ImportJob>(
     `select j.id as "jobId", j.provisioner, o.id as "organizationId", o.name as "organizationName",
        j.input->>'template_id' as "templateId", m.template_name as "templateName", f.id as "fileId", f.hash, m.message,
-       j.initiator_id as "initiatorId",
+       j.initiator_id as "initiatorId", j.trace_parent as "traceParent",
        json_build_object('userId', j.initiator_id, 'ip', m.ip, 'userAgent', m.user_agent, 'requestId', m.request_id)
          as actor
      from provisioner_jobs j

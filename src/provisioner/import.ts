@@ -1,3 +1,4 @@
+import type { Span } from "@opentelemetry/api";
 import type { AppliedObject } from "../apply/changes.ts";
 import { checkApplyDocument } from "../apply/document.ts";
 import { announceApplied, applyWithin } from "../apply/execute.ts";
@@ -6,6 +7,7 @@ import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf, ProblemError } from "../errors.ts";
 import { findTemplate, findTemplateByName } from "../templates/store.ts";
+import { failSpan, inSpan } from "../tracing.ts";
 import { concludeUnstarted, persist } from "./attempt.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
 import type { ImportResult } from "./driver.ts";
@@ -48,6 +50,13 @@ export function createImporter(context: Context, options: ImporterOptions) {
     const begun = await beginJob(pool, jobId, workerId, clock.now());
     const job = await readImport(pool, jobId);
     if (!begun || !job) return concludeUnstarted(context, WORK.import, item, job);
+    const attributes = { "prebuildd.job.id": jobId, "prebuildd.template.name": job.templateName };
+    await inSpan("import", attributes, (span) => carryOut(item, job, signal, span), job.traceParent);
+  }
+
+  async function carryOut(item: WorkItem, job: ImportJob, signal: AbortSignal, span: Span): Promise<void> {
+    const { jobId } = job;
+    const startedAt = performance.now();
     const what = `${job.organizationName}/${job.templateName}`;
     const log = context.log.child({ job: jobId, template: what });
     log.info({ attempt: item.retryCount + 1 }, `import started: ${what}`);
@@ -74,9 +83,11 @@ export function createImporter(context: Context, options: ImporterOptions) {
           : await persist(() => publish(item, job, read), log);
     const isOurs = end.kind === "done" || (end.kind !== "lost" && (await persist(() => fail(item, job, end), log)));
     wake.jobs();
+    if (end.kind === "refused") failSpan(span);
+    const ms = Math.round(performance.now() - startedAt);
     if (!isOurs) log.warn("another worker has taken this import over; its outcome counts");
-    else if (end.kind === "refused") log.warn({ error: end.why }, `import failed: ${what}`);
-    else log.info(`import ${end.kind === "done" ? "succeeded" : "canceled"}: ${what}`);
+    else if (end.kind === "refused") log.warn({ ms, error: end.why }, `import failed: ${what}`);
+    else log.info({ ms }, `import ${end.kind === "done" ? "succeeded" : "canceled"}: ${what}`);
   }
 
   /** What the source declares, or why it could not be read. */

@@ -81,6 +81,19 @@ const HEARTBEAT_SECONDS = 15;
 const SUPERVISE_SECONDS = 5;
 const DAY_SECONDS = 86_400;
 
+/** How much of one kind and urgency there is in the queue. */
+export type QueueSample = {
+  /** The kind without its prefix, such as `build`. */
+  readonly kind: string;
+  readonly priority: "people" | "lifecycle" | "deletions" | "creations" | "other";
+  readonly waiting: number;
+  readonly running: number;
+  /** What killed every worker that took it and is still to be given up. */
+  readonly dead: number;
+  /** How long what could be taken has waited, in seconds; null when nothing waits. */
+  readonly oldestSeconds: number | null;
+};
+
 /** The queue of work. It carries ids only; what is true stands in our own tables. */
 export type BuildQueue = AsyncDisposable & {
   /** Must have ended before the queue is used; the queue's tables must have been installed by the migrations. */
@@ -97,6 +110,8 @@ export type BuildQueue = AsyncDisposable & {
    * given. The answer holds for as long as the caller's transaction keeps others from adding and ending such work.
    */
   missing(client: Queryable, kind: WorkKind, subjectIds: readonly string[]): Promise<string[]>;
+  /** Counts what waits and what runs; what ended is not looked at. */
+  measure(client: Queryable): Promise<QueueSample[]>;
   /** Takes up to `limit` items, those with the highest priority first, then the oldest. */
   take(kind: WorkKind, limit: number): Promise<WorkItem[]>;
   /** Says that the work goes on; false means that somebody else may take it or has taken it. */
@@ -129,6 +144,21 @@ const OPTIONS = {
   retryDelayMax: 60,
 };
 
+/** The states before `completed` are those of items that wait or run; `retry` and `created` come before `active`. */
+const MEASURE = `
+  select regexp_replace(name, '^prebuildd[.]|[.]dead$', '', 'g') as kind,
+    case priority when ${PRIORITY.person} then 'people' when ${PRIORITY.lifecycle} then 'lifecycle'
+      when ${PRIORITY.prebuildDelete} then 'deletions' when ${PRIORITY.prebuildCreate} then 'creations'
+      else 'other' end as priority,
+    count(*) filter (where state < 'active' and name !~ '[.]dead$')::int as waiting,
+    count(*) filter (where state = 'active' and name !~ '[.]dead$')::int as running,
+    count(*) filter (where name ~ '[.]dead$')::int as dead,
+    extract(epoch from now() - min(greatest(created_on, start_after))
+      filter (where state < 'active' and name !~ '[.]dead$' and start_after <= now()))::float8 as "oldestSeconds"
+  from ${QUEUE_SCHEMA}.job
+  where name = any($1::text[]) and state < 'completed'
+  group by 1, 2 order by 1, 2`;
+
 /** Makes the queue on the process's own pool; nothing happens before it is started. */
 export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
   const boss = new PgBoss({
@@ -136,6 +166,8 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
     schema: QUEUE_SCHEMA,
     migrate: false,
     schedule: false,
+    // Traces say what our jobs do; every look into the queue would be a trace of its own.
+    openTelemetry: { enabled: false },
     superviseIntervalSeconds: SUPERVISE_SECONDS,
     monitorIntervalSeconds: SUPERVISE_SECONDS,
   });
@@ -191,6 +223,10 @@ export function createBuildQueue(pool: pg.Pool, log: Logger): BuildQueue {
       );
       const present = new Set(rows.map((row) => row.subject_id));
       return subjectIds.filter((subjectId) => !present.has(subjectId));
+    },
+    async measure(client) {
+      const { rows } = await client.query<QueueSample>(MEASURE, [KINDS]);
+      return rows;
     },
     async take(kind, limit) {
       const jobs = await boss.fetch<{ subjectId: string }>(kind, { batchSize: limit });

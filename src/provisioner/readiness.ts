@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import type { Logger } from "../log.ts";
+import { inSpan } from "../tracing.ts";
 import type { AgentLifecycle } from "../vocabulary.ts";
 import { WORK, type WorkItem } from "./queue.ts";
 import type { AbortReason, BuildRunner } from "./runner.ts";
@@ -45,9 +46,10 @@ export async function runReadiness(
     const agent = await readWaitingAgent(pool, item.subjectId);
     const job = agent && (await readJob(pool, agent.jobId));
     if (!job) return settle(undefined);
-    const log = context.log.child({ agent: item.subjectId, workspace: job.request.workspace.id });
-    if (await isReady(job, log)) {
-      log.debug("agent ready");
+    const log = context.log.child({ agent: item.subjectId, workspace: job.request.workspace.id, job: job.jobId });
+    const asked = { "prebuildd.workspace.id": job.request.workspace.id, "prebuildd.job.id": job.jobId };
+    if (await inSpan("readiness", asked, () => isReady(job, log), job.traceParent)) {
+      log.info({ ms: Math.round(performance.now() - startedAt) }, "agent ready");
       return settle("ready");
     }
     if (performance.now() - startedAt > GIVE_UP_MS) {

@@ -1,13 +1,15 @@
 import { join } from "node:path";
+import type { Attributes, Span } from "@opentelemetry/api";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { messageOf } from "../errors.ts";
 import { settleLifecycle } from "../lifecycle/reconcile.ts";
 import { commitCost } from "../quota/commit.ts";
 import { settleCost } from "../quota/store.ts";
+import { failSpan, inSpan } from "../tracing.ts";
 import { concludeUnstarted, persist } from "./attempt.ts";
 import { type BuildLog, createBuildLog } from "./build-log.ts";
-import type { BuildRequest, BuildResult, Driver } from "./driver.ts";
+import type { BuildContext, BuildRequest, BuildResult, Driver } from "./driver.ts";
 import { passOn } from "./pass-on.ts";
 import { readinessPriority, WORK, type WorkItem } from "./queue.ts";
 import { trackReplacements } from "./replaced.ts";
@@ -71,12 +73,16 @@ export function createBuildRunner(
       return;
     }
     wake.pools();
-    const log = context.log.child({
-      job: jobId,
-      workspace: job.request.workspace.id,
-      transition: job.request.transition,
-    });
-    const { transition, workspace, stage } = job.request;
+    await inSpan("job", jobAttributes(job, workerId), (span) => carryOut(item, job, signal, span), job.traceParent);
+  }
+
+  async function carryOut(item: WorkItem, job: JobDetails, signal: AbortSignal, span: Span): Promise<void> {
+    const { jobId } = job;
+    const { buildId, transition, workspace, stage } = job.request;
+    const template = workspace.templateName;
+    const log = context.log.child({ job: jobId, build: buildId, workspace: workspace.id, template, transition });
+    const startedAt = performance.now();
+    const ms = () => Math.round(performance.now() - startedAt);
     const what = `${transition} of ${workspace.ownerName}/${workspace.name}`;
     log.info({ stage, attempt: item.retryCount + 1 }, `build started: ${what}`);
     const lines = createBuildLog({
@@ -94,36 +100,47 @@ export function createBuildRunner(
       await release(job, result.state);
       await queue.handBack(WORK.build, item, "the worker was stopped");
       wake.jobs();
-      log.info(`build handed back: ${what}`);
+      log.info({ stage, ms: ms() }, `build handed back: ${what}`);
       return;
     }
+    if (!result.ok) failSpan(span);
     if (!result.ok) lines.add({ level: "error", stage: "result", output: result.error });
     await lines.flush();
     const kept = await persist(() => conclude(item, job, { result, dailyCost, canceled: reason === "canceled" }), log);
     wake.pools();
     wake.jobs();
     if (!kept) log.warn("another worker has taken this build over; its outcome counts");
-    else if (result.ok) log.info(`build succeeded: ${what}`);
-    else log.warn({ error: result.error }, `build ${reason === "canceled" ? "canceled" : "failed"}: ${what}`);
+    else if (result.ok) log.info({ stage, ms: ms() }, `build succeeded: ${what}`);
+    else
+      log.warn(
+        { stage, ms: ms(), error: result.error },
+        `build ${reason === "canceled" ? "canceled" : "failed"}: ${what}`,
+      );
   }
 
   async function execute(job: JobDetails, signal: AbortSignal, lines: BuildLog): Promise<Executed> {
     let { state: kept, buildId } = job.request;
     let dailyCost: number | undefined;
+    const how: BuildContext = {
+      signal,
+      log: lines.add,
+      async keepState(state) {
+        kept = state;
+        return keepState(pool, { jobId: job.jobId, workerId, buildId, state, now: clock.now() });
+      },
+      async commitCost(cost) {
+        const refusal = await commitCost(pool, buildId, cost, { signal });
+        if (refusal === undefined) dailyCost = cost;
+        return refusal;
+      },
+    };
     try {
       const request = await requestOf(job);
-      const result = await driverOf(job).build(request, {
-        signal,
-        log: lines.add,
-        async keepState(state) {
-          kept = state;
-          return keepState(pool, { jobId: job.jobId, workerId, buildId, state, now: clock.now() });
-        },
-        async commitCost(cost) {
-          const refusal = await commitCost(pool, buildId, cost, { signal });
-          if (refusal === undefined) dailyCost = cost;
-          return refusal;
-        },
+      const driver = driverOf(job);
+      const result = await inSpan("driver", { "prebuildd.provisioner": job.provisioner }, async (span) => {
+        const built = await driver.build(request, how);
+        if (!built.ok) failSpan(span);
+        return built;
       });
       return { result, dailyCost };
     } catch (error) {
@@ -184,4 +201,21 @@ export function createBuildRunner(
   }
 
   return { run, requestOf, driverOf };
+}
+
+/** What the span of a job says; no values of parameters. */
+function jobAttributes({ jobId, request }: JobDetails, workerId: string): Attributes {
+  const { workspace, buildId, transition, stage } = request;
+  return {
+    "prebuildd.job.id": jobId,
+    "prebuildd.build.id": buildId,
+    "prebuildd.workspace.id": workspace.id,
+    "prebuildd.workspace.name": workspace.name,
+    "prebuildd.template.id": workspace.templateId,
+    "prebuildd.template.name": workspace.templateName,
+    "prebuildd.template.version": workspace.templateVersion,
+    "prebuildd.transition": transition,
+    "prebuildd.stage": stage,
+    "prebuildd.worker.id": workerId,
+  };
 }

@@ -11,6 +11,8 @@ export type JobDetails = {
   readonly provisioner: "command" | "terraform";
   readonly fileId: string;
   readonly ownerId: string;
+  /** The trace that it was asked for in; null when none was recorded. */
+  readonly traceParent: string | null;
   readonly request: Omit<BuildRequest, "sourceDir" | "workspaceDir">;
 };
 
@@ -20,6 +22,7 @@ type JobRow = {
   provisioner: "command" | "terraform";
   input: JobInput;
   file_id: string;
+  trace_parent: string | null;
   build_id: string;
   transition: Transition;
   version_name: string;
@@ -42,7 +45,7 @@ type JobRow = {
  */
 export async function readJob(client: Queryable, jobId: string): Promise<JobDetails | undefined> {
   const { rows } = await client.query<JobRow>(
-    `select j.id as job_id, j.job_status, j.provisioner, j.input, v.file_id, b.id as build_id, b.transition,
+    `select j.id as job_id, j.job_status, j.provisioner, j.input, j.trace_parent, v.file_id, b.id as build_id, b.transition,
        v.name as version_name, t.id as template_id, t.name as template_name,
        w.id as workspace_id, w.name as workspace_name,
        u.id as owner_id, u.username as owner_name, u.name as owner_full_name, u.email as owner_email,
@@ -70,6 +73,7 @@ export async function readJob(client: Queryable, jobId: string): Promise<JobDeta
     provisioner: row.provisioner,
     fileId: row.file_id,
     ownerId: row.owner_id,
+    traceParent: row.trace_parent,
     request: {
       workspace: {
         id: row.workspace_id,

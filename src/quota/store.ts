@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { prepared, type Queryable } from "../db/connection.ts";
+import { SYSTEM_USER } from "../system-user.ts";
 import type { Quota } from "./quota.ts";
 
 /** Whose workspaces are counted together. */
@@ -69,6 +70,29 @@ export async function readQuota(db: Queryable, { ownerId, organizationId }: Quot
     ),
   );
   return rows[0] ?? { budget: 0, consumed: 0 };
+}
+
+/** What the prebuilds of an organization cost a day, and may cost. */
+export type QuotaSample = { readonly organizationName: string; readonly used: number; readonly budget: number };
+
+/** The quota of the prebuilds in each organization where they cost something, or may. */
+export async function readPrebuildQuotas(db: Queryable): Promise<QuotaSample[]> {
+  const { rows } = await db.query<QuotaSample>(
+    `select o.name as "organizationName", coalesce(u.cost, 0)::float8 as used, coalesce(b.allowance, 0)::float8 as budget
+     from organizations o
+     left join (
+       select organization_id, sum(daily_cost) as cost from workspaces
+       where owner_id = ${SYSTEM_USER} and daily_cost > 0 and not deleted group by organization_id
+     ) u on u.organization_id = o.id
+     left join (
+       select e.organization_id, sum(g.quota_allowance) as allowance
+       from group_members_expanded e join groups g on g.id = e.group_id
+       where e.user_id = ${SYSTEM_USER} group by e.organization_id
+     ) b on b.organization_id = o.id
+     where u.cost > 0 or b.allowance > 0
+     order by o.name`,
+  );
+  return rows;
 }
 
 /** Writes down what a build costs a day that makes its workspace dearer, which from now on costs that much, too. */

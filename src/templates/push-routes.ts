@@ -17,6 +17,7 @@ import { provisionerJobSchema, provisionerJobView } from "../provisioner/job-vie
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import type { Resource } from "../rbac/decide.ts";
 import type { Action } from "../rbac/policy.ts";
+import { traceParent } from "../tracing.ts";
 import { templateResource } from "./resource.ts";
 import { checkPackedSource } from "./sources.ts";
 import { findTemplate, findTemplateByName } from "./store.ts";
@@ -93,6 +94,7 @@ export function registerTemplatePushRoutes(app: App, context: Context): void {
         message: body.message,
         initiatorId,
         actor: actorOf(request),
+        trace: traceParent(),
       };
       await withTransaction(pool, BEGIN.readWrite, async (client) => {
         await writeFiles(client, [source], { by: initiatorId, now });

@@ -86,6 +86,8 @@ type AddedBuild = {
   readonly state: Buffer | null;
   /** The job is not to be run: it has ended, and with success. */
   readonly ended: boolean;
+  /** The trace that the job belongs to. */
+  readonly trace: string | null;
   readonly now: Date;
 };
 
@@ -99,10 +101,10 @@ export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Pro
        select w.*, t.provisioner from workspaces w join templates t on t.id = w.template_id where w.id = $1
      ), new_job as (
        insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
-         started_at, completed_at)
+         started_at, completed_at, trace_parent)
        select $3, $6, $6, organization_id, $5, provisioner, 'workspace_build',
          jsonb_build_object('workspace_build_id', $2::uuid, 'prebuilt_workspace_stage', $7::text),
-         case when $12 then $6::timestamptz end, case when $12 then $6::timestamptz end
+         case when $12 then $6::timestamptz end, case when $12 then $6::timestamptz end, $14::text
        from latest
      ), parameters as (
        insert into workspace_build_parameters (workspace_build_id, name, value)
@@ -134,6 +136,7 @@ export async function insertBuild(client: pg.PoolClient, build: AddedBuild): Pro
       build.state,
       build.ended,
       build.reason,
+      build.trace,
     ],
   );
 }

@@ -8,6 +8,7 @@ import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { appendLogs, markDeleted } from "../provisioner/store.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../system-user.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
+import { traceParent } from "../tracing.ts";
 import type { BuildReason } from "../vocabulary.ts";
 import { type AskedBuild, buildConflict, buildEntry, nextVersion } from "./build-rules.ts";
 import {
@@ -87,6 +88,7 @@ export async function addBuild(
     parameters: await changedParameters(client, workspace, build, versionId),
     state: build.state ?? null,
     ended: orphan,
+    trace: traceParent(),
     now,
   });
   const priority = reason ? PRIORITY.lifecycle : PRIORITY.person;

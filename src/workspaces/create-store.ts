@@ -161,6 +161,7 @@ export async function insertWorkspace(
   workspace: NewWorkspace,
   ids: { readonly buildId: string; readonly jobId: string },
   missReason: MissReason,
+  trace: string | null = null,
 ): Promise<string | undefined> {
   const { rows } = await client.query<{ id: string }>(
     `with living_template as (
@@ -177,9 +178,10 @@ export async function insertWorkspace(
        from living_template t, living_owner o
        returning id
      ), new_job as (
-       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input)
+       insert into provisioner_jobs (id, created_at, updated_at, organization_id, initiator_id, provisioner, type, input,
+         trace_parent)
        select $13, $1, $1, $3, $14, $15, 'workspace_build',
-         jsonb_build_object('workspace_build_id', $10::uuid, 'prebuilt_workspace_stage', 'none')
+         jsonb_build_object('workspace_build_id', $10::uuid, 'prebuilt_workspace_stage', 'none'), $25::text
        from new_workspace
      ), new_build as (
        insert into workspace_builds (id, created_at, updated_at, workspace_id, template_version_id, build_number,
@@ -223,6 +225,7 @@ export async function insertWorkspace(
       workspace.actor.userAgent,
       workspace.actor.requestId,
       JSON.stringify(difference(null, auditedFields(workspace))),
+      trace,
     ],
   );
   return rows[0]?.id;

@@ -4,7 +4,7 @@ import type { Actor } from "../audit/entry.ts";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { isUniqueViolation, ProblemError } from "../errors.ts";
-import { autostartProblem, nextStart } from "../lifecycle/autostart.ts";
+import { nextStart } from "../lifecycle/autostart.ts";
 import { claimCostly } from "../prebuilds/claim.ts";
 import { type IdempotentRequest, lookAtPool, type MissReason } from "../prebuilds/claim-store.ts";
 import type { Claimed } from "../prebuilds/claimed.ts";
@@ -13,6 +13,7 @@ import { oldestFresh } from "../prebuilds/state.ts";
 import { PRIORITY, WORK } from "../provisioner/queue.ts";
 import { readDeclaredParameters } from "../templates/parameter-store.ts";
 import { type DescribedParameter, parameterProblems, resolveParameters } from "../templates/parameters.ts";
+import { inSpan, traceParent } from "../tracing.ts";
 import { workspaceAsClaimed } from "./as-claimed.ts";
 import {
   type CreateTarget,
@@ -21,9 +22,10 @@ import {
   readCreateTarget,
   type TargetPreset,
 } from "./create-store.ts";
+import { autostartOf, ttlOf } from "./first-schedule.ts";
 import { fitsPrebuilds, matchPreset, mergeParameters, type Parameter } from "./preset-match.ts";
+import { createdLine, spanAttributes } from "./request-fields.ts";
 import { findRequest } from "./request-store.ts";
-import { fieldProblem, ttlProblem } from "./schedule-rules.ts";
 import type { WorkspaceWithBuild } from "./view.ts";
 
 export type CreateWorkspaceInput = {
@@ -56,11 +58,12 @@ export type CreateOutcome = {
   readonly repeated: boolean;
   /** A workspace that was claimed, as it was then; any other is to be read. */
   readonly asClaimed?: WorkspaceWithBuild;
+  /** The build that was queued; none when nothing was done. */
+  readonly queued?: { readonly buildId: string; readonly jobId: string };
 };
 
 /** How often a caller who waits for a prebuild looks again. */
 const LOOK_AGAIN_MS = 100;
-const NS_PER_MS = 1_000_000;
 
 /**
  * Gives somebody a workspace: a ready prebuild of the preset, claimed, or else a new one, built.
@@ -80,12 +83,15 @@ export async function createWorkspace(
     const patient = performance.now() < deadline;
     // Read again after every wait: meanwhile another version may have become active.
     const target = await findTarget(context, input, mayUse);
-    const outcome = await tryOnce(context, input, target, choosePreset(target, input), patient);
+    const preset = choosePreset(target, input);
+    const outcome = await tryOnce(context, input, target, preset, patient);
     if (outcome?.repeated) return outcome;
     if (outcome) {
       context.wake.pools();
       context.wake.jobs();
-      context.onCreate?.((performance.now() - startedAt) / 1_000, outcome.missReason);
+      const seconds = (performance.now() - startedAt) / 1_000;
+      context.onCreate?.(seconds, outcome.missReason, preset?.id ?? null);
+      context.log.info(...createdLine({ ...input, target, preset, outcome, seconds }));
       return outcome;
     }
     await delay(Math.min(LOOK_AGAIN_MS, Math.max(deadline - performance.now(), 0)));
@@ -152,22 +158,28 @@ async function tryOnce(
   const workspace = describe(input, target, preset, parameters, context.clock.now());
   try {
     const fits = !preset || fitsPrebuilds(declared, preset.parameters, input.parameters);
-    const claimed = await tryClaim(context, target, preset, { workspace, fits, signal: input.signal });
+    const asked = { workspace, fits, signal: input.signal };
+    const claimed = await inSpan("claim", spanAttributes(target, preset, input), async (span) => {
+      const found = await tryClaim(context, target, preset, asked);
+      if (typeof found === "string") span.setAttribute("prebuildd.miss_reason", found);
+      else span.setAttributes({ "prebuildd.workspace.id": found.workspaceId, "prebuildd.build.id": found.buildId });
+      return found;
+    });
     if (typeof claimed !== "string") {
       const { workspaceId } = claimed;
       const asClaimed = workspaceAsClaimed(target, workspace, claimed);
-      return { workspaceId, claimed: true, missReason: null, repeated: false, asClaimed };
+      return { workspaceId, claimed: true, missReason: null, repeated: false, asClaimed, queued: claimed };
     }
     const missReason = claimed;
     if (patient && isPassing(missReason)) return undefined;
     if (preset && isPassing(missReason)) context.onMiss?.(preset.id);
     input.signal?.throwIfAborted();
-    return {
-      workspaceId: await buildAnew(context, workspace, missReason),
-      claimed: false,
-      missReason,
-      repeated: false,
-    };
+    const built = await inSpan("create", spanAttributes(target, preset, input), async (span) => {
+      const made = await buildAnew(context, workspace, missReason);
+      span.setAttributes({ "prebuildd.workspace.id": made.workspaceId, "prebuildd.build.id": made.buildId });
+      return made;
+    });
+    return { workspaceId: built.workspaceId, claimed: false, missReason, repeated: false, queued: built };
   } catch (error) {
     const nameTaken = isUniqueViolation(error, "workspaces_owner_id_name_unique");
     if (!nameTaken && !isUniqueViolation(error, "workspace_requests_pkey")) throw error;
@@ -199,7 +211,12 @@ async function tryClaim(
   if (!target.versionActive) return "inactive_version";
   if (preset.desiredInstances === null) return "no_pool";
   if (!fits) return "parameters";
-  const claim = { ...workspace, presetId: preset.id, oldestFresh: oldestFresh(preset, workspace.now) };
+  const claim = {
+    ...workspace,
+    presetId: preset.id,
+    oldestFresh: oldestFresh(preset, workspace.now),
+    traceParent: traceParent(),
+  };
   const claimed = await context.claimPrebuild(claim, signal);
   if (claimed) return claimed;
   const { unready, cheapest } = await lookAtPool(context.pool, preset.id);
@@ -212,13 +229,17 @@ async function tryClaim(
   return (await isPaused(context.pool, preset.id)) ? "paused" : "pool_empty";
 }
 
-function buildAnew(context: Context, workspace: NewWorkspace, missReason: MissReason): Promise<string> {
+function buildAnew(
+  context: Context,
+  workspace: NewWorkspace,
+  missReason: MissReason,
+): Promise<{ readonly workspaceId: string; readonly buildId: string; readonly jobId: string }> {
   const ids = { buildId: randomUUID(), jobId: randomUUID() };
   return withTransaction(context.pool, BEGIN.readWrite, async (client) => {
-    const workspaceId = await insertWorkspace(client, workspace, ids, missReason);
+    const workspaceId = await insertWorkspace(client, workspace, ids, missReason, traceParent());
     if (workspaceId === undefined) throw goneMeanwhile();
     await context.queue.add(client, WORK.build, [ids.jobId], PRIORITY.person);
-    return workspaceId;
+    return { workspaceId, ...ids };
   });
 }
 
@@ -274,21 +295,4 @@ function resolve(
       detail: `${name} ${problem}`,
     })),
   });
-}
-
-/** When the workspace starts by itself; what is asked for is not looked at where the template does not permit any. */
-function autostartOf(input: CreateWorkspaceInput, target: CreateTarget): string | null {
-  const schedule = input.autostartSchedule?.trim();
-  if (!schedule || !target.allowUserAutostart) return null;
-  const problem = autostartProblem(schedule, target);
-  if (problem === undefined) return schedule;
-  throw fieldProblem(`the autostart schedule ${problem}`, "autostart_schedule", problem);
-}
-
-/** Nanoseconds until autostop: what the request asks for where the template leaves the choice, else the template's. */
-function ttlOf(input: CreateWorkspaceInput, target: CreateTarget): number | null {
-  if (!target.allowUserAutostop || input.ttlMs === undefined) return target.defaultTtl || null;
-  const problem = ttlProblem(input.ttlMs, { allowUserAutostop: true, maxTtlMs: target.maxTtl / NS_PER_MS });
-  if (problem !== undefined) throw fieldProblem(`the ttl ${problem}`, "ttl_ms", problem);
-  return input.ttlMs ? input.ttlMs * NS_PER_MS : null;
 }

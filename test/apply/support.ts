@@ -18,6 +18,7 @@ export function applyContext(pool: pg.Pool): Context & { readonly woken: { count
     },
     jobs: () => {},
     cancel: () => {},
+    metrics: () => {},
     settled: async () => {},
   };
   const queue = {} as BuildQueue;

@@ -9,20 +9,39 @@ const leads = (replica: DaemonProcess) =>
   replica.logs.filter((line) => line.msg === LEADS).length >
   replica.logs.filter((line) => line.msg === "this replica no longer leads").length;
 
-async function twoReplicas(t: TestContext): Promise<{ leader: DaemonProcess; standby: DaemonProcess }> {
+type Two = { readonly leader: DaemonProcess; readonly standby: DaemonProcess; readonly urls: readonly string[] };
+
+async function twoReplicas(t: TestContext): Promise<Two> {
   const { url } = await createTestDatabase(t);
   const env = { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "0" };
   const replicas = await Promise.all([startProcess(t, ["run"], { env }), startProcess(t, ["run"], { env })]);
-  await Promise.all(replicas.map((replica) => replica.ready()));
+  const urls = await Promise.all(replicas.map((replica) => replica.ready()));
   const leader = await waitFor("a leader", () => replicas.find(leads));
   const standby = replicas.find((replica) => replica !== leader);
   assert.ok(standby);
   assert.ok(!leads(standby), "only one of them leads");
-  return { leader, standby };
+  return { leader, standby, urls };
+}
+
+/** A scrape of each replica: what it says of the deployment, and what of itself. */
+async function scrapes(urls: readonly string[]): Promise<{ shared: string[]; own: string[] }> {
+  const bodies = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+  const parts = bodies.map((body) => body.split("# HELP prebuildd_metrics_refreshes_total"));
+  return { shared: parts.map(([shared = ""]) => shared), own: parts.map(([, own = ""]) => own) };
 }
 
 it("of two replicas exactly one leads, and when it is told to stop the other leads within a second", async (t) => {
-  const { leader, standby } = await twoReplicas(t);
+  const { leader, standby, urls } = await twoReplicas(t);
+  const { shared, own } = await scrapes(urls);
+  assert.match(
+    shared[0] ?? "",
+    /^coderd_prebuilt_workspaces_metrics_last_updated \d{10}$/m,
+    "from the first moment on",
+  );
+  assert.equal(shared[0], shared[1], "both export the same values");
+  const leaders = own.map((text) => /^prebuildd_leader (\d)$/m.exec(text)?.[1]);
+  assert.deepEqual(leaders.toSorted(), ["0", "1"]);
+  for (const text of own) assert.match(text, /^prebuildd_database_up 1$/m);
   leader.child.kill("SIGTERM");
   await waitFor("the standby to lead", () => leads(standby), { timeoutMs: 1_000, intervalMs: 5 });
   assert.deepEqual(await leader.exited(), { code: 0, signal: null });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hostname } from "node:os";
 import { it } from "node:test";
 import { givenVersion } from "../support/given.ts";
 import { bodyOf } from "../templates/pushing.ts";
@@ -188,6 +189,8 @@ it("whatever changes something says in the audit log who changed it and what", a
     paused,
     "write prebuilds_settings all pools: reconciliation_paused null -> true",
   );
+  const level = `write log_level ${hostname()}:`;
+  await does("updateLogLevel", {}, { level: "warn" }, `${level} level "trace" -> "warn"`);
   const preset = { id: template.smallId };
   const pool = "write pool devbox/small in default:";
   await does("pausePool", preset, undefined, `${pool} paused false -> true`);

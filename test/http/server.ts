@@ -49,6 +49,8 @@ export async function startTestServer(
   }: {
     readonly routes?: readonly RegisterRoutes[];
     readonly workspaceSharingDisabled?: boolean;
+    /** Tells the status page of changes, as the daemon's listener does. */
+    readonly poolsChanged?: EventTarget;
     /** A migrated database without anything in it; one of the test's own is made when there is none. */
     readonly database?: TestDatabase;
   } = {},

@@ -22,7 +22,7 @@ it("plan, pools and metrics say the same of every pool, and a pass does what the
 
   const [pools, { presets }] = [await readPools(context), await readPlan(context)];
   const metrics = createMetrics(context);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   const { body } = await metrics.text();
   assert.equal(pools.length, 3);
   for (const [index, pool] of pools.entries()) {

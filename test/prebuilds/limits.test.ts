@@ -53,7 +53,7 @@ async function statusOf({ pool }: Context, { presetId }: GivenPool): Promise<{ s
 /** The gauges that say which pools create nothing more, as `hard_limited 1`. */
 async function gaugesOf(context: Context): Promise<string[]> {
   const metrics = createMetrics(context);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   const { body } = await metrics.text();
   return [...body.matchAll(/^coderd_prebuilt_workspaces_preset_(\w+)\{.*\} (\d)$/gm)].map(
     ([, name, value]) => `${name} ${value}`,

@@ -49,7 +49,7 @@ it("gauges say what the pools are and counters what they ever did, claims includ
   const pool = await givenReadyPool(t, context, { desired: 3 });
   await claimOne(context, pool);
   const metrics = createMetrics(context);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   assert.deepEqual(await samples(metrics), {
     desired: 3,
     running: 2,
@@ -69,7 +69,7 @@ it("a prebuild whose first build failed counts as failed", async (t) => {
   givenWorker(t, context, { driver: givenDriver({ build: async () => ({ ok: false, state: null, error: "no" }) }) });
   await settled(context);
   const metrics = createMetrics(context);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   const { created_total, failed_total, running } = await samples(metrics);
   assert.deepEqual([created_total, failed_total, running], [1, 1, 0]);
 });
@@ -79,10 +79,10 @@ it("before the first refresh the time of the values is 0, and a failed refresh k
   await givenPool(context, { desired: 2 });
   const metrics = createMetrics(context);
   assert.deepEqual(await samples(metrics), { reconciliation_paused: 0, metrics_last_updated: 0 });
-  await metrics.pools.refresh();
+  await metrics.refresh();
   const before = await samples(metrics);
   await context.pool.query("alter table workspaces rename to elsewhere");
-  await assert.rejects(metrics.pools.refresh());
+  await assert.rejects(metrics.refresh());
   assert.deepEqual(await samples(metrics), before);
 });
 
@@ -90,14 +90,14 @@ it("a scrape does not touch the database", async (t) => {
   const context = await givenContext(t);
   await givenPool(context, { desired: 2 });
   const metrics = createMetrics(context);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   let used = 0;
   context.pool.on("acquire", () => {
     used += 1;
   });
   await metrics.text();
   assert.equal(used, 0);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   assert.ok(used > 0, "a refresh does");
 });
 
@@ -189,7 +189,7 @@ it("each prebuild counts as what it is and was, in the series of its own pool", 
     await t.test(says, async () => {
       const pool = await givenPool(context);
       await givenPrebuild(context, pool, { ...build, initiatorId: idOf[initiator], ownerId: idOf[owner] });
-      await metrics.pools.refresh();
+      await metrics.refresh();
       assert.deepEqual(await seriesOf(context, metrics, pool), expected);
       assert.deepEqual(await seriesOf(context, metrics, untouched), gauges(0, 0));
     });
@@ -204,11 +204,11 @@ it("182 the series of a template end with it, and those of others go on", async 
     await givenPrebuild(context, pool);
     await givenPrebuild(context, pool, { status: "failed" });
   }
-  await metrics.pools.refresh();
+  await metrics.refresh();
   const before = { ...gauges(1, 1), ...counters(2, 0, 1) };
   for (const pool of [kept, deleted]) assert.deepEqual(await seriesOf(context, metrics, pool), before);
   await context.pool.query("update templates set deleted = true where id = $1", [deleted.templateId]);
-  await metrics.pools.refresh();
+  await metrics.refresh();
   assert.deepEqual(await seriesOf(context, metrics, deleted), {});
   assert.deepEqual(await seriesOf(context, metrics, kept), before);
 });
@@ -224,7 +224,7 @@ it("184 the gauge says whether all pools are paused, whatever is stored", async 
       [SETTINGS_KEY, settings],
     );
     await runPass(context, never);
-    await metrics.pools.refresh();
+    await metrics.refresh();
     return (await samples(metrics))["reconciliation_paused"];
   };
   assert.equal(await pausedAfter(undefined), 0);
@@ -242,7 +242,7 @@ it("184b a pool that stops creating has a series that says why, for as long as t
   const metrics = createMetrics(context);
   const reasons = async () => {
     await runPass(context, never);
-    await metrics.pools.refresh();
+    await metrics.refresh();
     const pools = await Promise.all([limited, refused].map((pool) => seriesOf(context, metrics, pool)));
     return pools.map(({ preset_hard_limited, preset_validation_failed }) => [
       preset_hard_limited,

@@ -14,7 +14,7 @@ it("an empty pool is filled with as many prebuilds as it wants, each with a buil
   assert.equal(await count(context, PREBUILDS), 5);
   const { rows } = await context.pool.query(
     `select distinct w.preset_id, b.initiator_id, b.transition, b.build_number, j.job_status, j.initiator_id as by,
-       j.input->>'prebuilt_workspace_stage' as stage, p.name, p.value, w.automatic_updates
+       j.input->>'prebuilt_workspace_stage' as stage, p.name, p.value, w.automatic_updates, j.trace_parent
      from workspaces w join workspace_builds b on b.workspace_id = w.id join provisioner_jobs j on j.id = b.job_id
      join workspace_build_parameters p on p.workspace_build_id = b.id`,
   );
@@ -30,6 +30,7 @@ it("an empty pool is filled with as many prebuilds as it wants, each with a buil
       name: "size",
       value: "small",
       automatic_updates: "never",
+      trace_parent: null,
     },
   ]);
 });

@@ -73,9 +73,9 @@ async function messages(context: Context) {
 
 /** The counter's lines as a scrape of a replica that has just started shows them. */
 async function counted(context: Context): Promise<string[]> {
-  const { pools } = createMetrics(context);
-  await pools.refresh();
-  const lines = (await pools.text()).split("\n");
+  const metrics = createMetrics(context);
+  await metrics.refresh();
+  const lines = (await metrics.text()).body.split("\n");
   return lines.filter((line) => line.startsWith("coderd_prebuilt_workspaces_resource_replacements_total"));
 }
 

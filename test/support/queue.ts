@@ -28,6 +28,7 @@ export function createQueueForTest({ options }: pg.Pool, log: Logger): BuildQueu
     add: afterStart(queue.add),
     addition: afterStart(queue.addition),
     missing: afterStart(queue.missing),
+    measure: afterStart(queue.measure),
     take: afterStart(queue.take),
     keep: afterStart(queue.keep),
     done: afterStart(queue.done),

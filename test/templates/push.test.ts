@@ -155,7 +155,13 @@ describe("a push to a template that is there", () => {
     assert.deepEqual(lines, ["info nothing has changed: this is the active version already"]);
     const after = await fingerprint(api.pool);
     const changed = Object.keys(after).filter((table) => after[table] !== before[table]);
-    assert.deepEqual(changed, ["audit_logs", "provisioner_job_logs", "provisioner_jobs", "template_imports"]);
+    assert.deepEqual(changed, [
+      "audit_logs",
+      "finished_jobs",
+      "provisioner_job_logs",
+      "provisioner_jobs",
+      "template_imports",
+    ]);
   });
 
   it("activates an earlier version again when its source is pushed again", async (t) => {

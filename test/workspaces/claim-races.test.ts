@@ -231,21 +231,7 @@ it("of claims that go together, one that then fails for itself leaves the others
   const { workspaceId } = await ask({ name: "taken", presetId: undefined });
   const { rows } = await context.pool.query("select owner_id from workspaces where id = $1", [workspaceId]);
   const ownerId = rows[0].owner_id;
-  const claimOf = (name: string): Claim => ({
-    presetId: pool.presetId,
-    oldestFresh: new Date(Date.now() - 3_600_000),
-    ownerId,
-    initiatorId: ownerId,
-    name,
-    autostartSchedule: null,
-    nextStartAt: null,
-    ttl: null,
-    automaticUpdates: "never",
-    parameters: [],
-    now: new Date(),
-    actor: COMMAND_LINE,
-    request: null,
-  });
+  const claimOf = (name: string) => claimFor(pool, ownerId, { name });
   const queued = await context.queue.addition(WORK.build, CLAIMED_JOBS, PRIORITY.person);
   // The first takes the only fresh prebuild; the second goes on to the old one, under a name that is taken.
   const [first, second] = await claimPrebuilds(context.pool, [claimOf("mine"), claimOf("taken")], queued);
@@ -254,3 +240,47 @@ it("of claims that go together, one that then fails for itself leaves the others
   const [third] = await claimPrebuilds(context.pool, [claimOf("free")], queued);
   assert.ok(third && "workspaceId" in third && third.workspaceId === old.id, "the old one is still there");
 });
+
+it("of claims that go together, each gives its claim build its own trace, or none", async (t) => {
+  const context = await givenContext(t);
+  const pool = await givenPool(context, { desired: 3 });
+  for (let left = 3; left > 0; left -= 1) await givenPrebuild(context, pool);
+  const ask = await asking(context, await givenPool(context, { desired: null }));
+  const { workspaceId } = await ask({ presetId: undefined });
+  const { rows: owners } = await context.pool.query("select owner_id from workspaces where id = $1", [workspaceId]);
+  const traces = { first: "00-first", none: null, last: "00-last" };
+  const claims = Object.entries(traces).map(([name, traceParent]) =>
+    claimFor(pool, owners[0].owner_id, { name, traceParent }),
+  );
+  const queued = await context.queue.addition(WORK.build, CLAIMED_JOBS, PRIORITY.person);
+  await claimPrebuilds(context.pool, claims, queued);
+  const { rows } = await context.pool.query(
+    `select w.name, j.trace_parent from workspaces w join workspace_builds b on b.id = w.latest_build_id
+     join provisioner_jobs j on j.id = b.job_id where w.name = any ($1)`,
+    [Object.keys(traces)],
+  );
+  assert.deepEqual(Object.fromEntries(rows.map((row) => [row.name, row.trace_parent])), traces);
+});
+
+/** A claim of a prebuild that is not older than an hour, if there is one. */
+function claimFor(
+  { presetId }: { readonly presetId: string },
+  ownerId: string,
+  given: Pick<Claim, "name" | "traceParent">,
+): Claim {
+  return {
+    presetId,
+    oldestFresh: new Date(Date.now() - 3_600_000),
+    ownerId,
+    initiatorId: ownerId,
+    autostartSchedule: null,
+    nextStartAt: null,
+    ttl: null,
+    automaticUpdates: "never",
+    parameters: [],
+    now: new Date(),
+    actor: COMMAND_LINE,
+    request: null,
+    ...given,
+  };
+}

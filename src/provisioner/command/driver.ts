@@ -3,6 +3,7 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { messageOf } from "../../errors.ts";
+import { failSpan, inSpan, traceParent } from "../../tracing.ts";
 import type { BuildContext, BuildRequest, BuildResult, Driver, DriverContext } from "../driver.ts";
 import { describeFailure, type Outcome } from "../outcome.ts";
 import { limitOutput } from "../output.ts";
@@ -11,6 +12,9 @@ import { type ExecutableName, executableFor } from "./executables.ts";
 import { findExecutable, type RunOptions, runExecutable } from "./runner.ts";
 
 const MINUTE = 60_000;
+
+type How = Pick<RunOptions, "signal" | "log" | "levels" | "timeoutMs">;
+type Ran = { readonly outcome: Outcome; readonly state: StateRead };
 
 export type CommandDriverOptions = {
   /** How long a build may take; 30 minutes. */
@@ -41,17 +45,19 @@ export function createCommandDriver(options: CommandDriverOptions = {}): Driver 
   const host = options.host ?? process.env;
 
   /** Runs one executable next to a file with the workspace's state and reads what it made of it. */
-  async function run(
-    name: ExecutableName,
-    path: string,
-    request: BuildRequest,
-    how: Pick<RunOptions, "signal" | "log" | "levels" | "timeoutMs">,
-  ): Promise<{ outcome: Outcome; state: StateRead }> {
+  const run = (name: ExecutableName, path: string, request: BuildRequest, how: How): Promise<Ran> =>
+    inSpan(`run ${name}`, {}, async (span) => {
+      const ran = await runBeside(name, path, request, how);
+      if (ran.outcome.kind !== "succeeded") failSpan(span, ran.outcome.kind);
+      return ran;
+    });
+
+  async function runBeside(name: ExecutableName, path: string, request: BuildRequest, how: How): Promise<Ran> {
     const kept: StateRead = { ok: true, state: request.state };
     const scratch = await mkdtemp(join(tmpdir(), "prebuildd-build-"));
     try {
       const stateFile = join(scratch, "state");
-      const made = commandEnvironment(request, { host, stateFile });
+      const made = commandEnvironment(request, { host, stateFile, traceParent: traceParent() });
       if (!made.ok) return { outcome: { kind: "not_started", problem: made.error }, state: kept };
       if (request.state) await writeFile(stateFile, request.state, { mode: 0o600 });
       const outcome = await runExecutable({

@@ -7,7 +7,12 @@ import { checkedEnvironment, type EnvironmentResult, type HostEnvironment, inher
  */
 export function commandEnvironment(
   request: BuildRequest,
-  options: { readonly host: HostEnvironment; readonly stateFile: string },
+  options: {
+    readonly host: HostEnvironment;
+    readonly stateFile: string;
+    /** What ties the template's own spans to those of the daemon; null when nothing is traced. */
+    readonly traceParent?: string | null;
+  },
 ): EnvironmentResult {
   const parameters = parameterVariables(request.parameters);
   if (!parameters.ok) return parameters;
@@ -28,6 +33,7 @@ export function commandEnvironment(
     PREBUILDD_IS_PREBUILD: isPrebuild,
     PREBUILDD_IS_PREBUILD_CLAIM: isPrebuildClaim,
     PREBUILDD_STATE_FILE: options.stateFile,
+    ...(options.traceParent ? { TRACEPARENT: options.traceParent } : {}),
     CODER_WORKSPACE_ID: workspace.id,
     CODER_WORKSPACE_NAME: workspace.name,
     CODER_WORKSPACE_OWNER: workspace.ownerName,

@@ -1,6 +1,7 @@
 import { messageOf } from "../../errors.ts";
 import { type GuardedProcess, type LastWork, spawnGuarded } from "../../process/guard.ts";
 import { endOf, readInto } from "../../process/supervise.ts";
+import { failSpan, inSpan } from "../../tracing.ts";
 import type { BuildLogLine } from "../driver.ts";
 import type { Outcome } from "../outcome.ts";
 import { createLineSplitter, type OutputSink } from "../output.ts";
@@ -46,7 +47,15 @@ const WITH_PID =
 const INTERRUPTED = "Interrupt received.";
 
 /** Runs a Terraform command to its end; what it prints on stdout is logged as info, on stderr as error. */
-export async function runTerraform(run: TerraformRun): Promise<Outcome> {
+export function runTerraform(run: TerraformRun): Promise<Outcome> {
+  return inSpan(`terraform ${run.args[0] ?? ""}`, { "prebuildd.stage": run.stage }, async (span) => {
+    const outcome = await runCommand(run);
+    if (outcome.kind !== "succeeded") failSpan(span, outcome.kind);
+    return outcome;
+  });
+}
+
+async function runCommand(run: TerraformRun): Promise<Outcome> {
   if (run.signal.aborted) return { kind: "canceled" };
   const { stage, log, pidFile } = run;
   const command = [run.binary, ...run.args];
