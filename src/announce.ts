@@ -85,7 +85,7 @@ export function createAnnouncer(log: Logger, access: { readonly url: string; rea
     greeted = true;
     const first = full[0];
     if (!first) return;
-    log.info({ url: access.url }, `all pools are full; the API is at ${access.url}`);
+    log.info({ url: access.url }, `all pools are full; the status page is at ${access.url}/`);
     if (access.dataDir === undefined) return;
     const setting = access.dataDir === ".prebuildd" ? "" : `PREBUILDD_DATA_DIR=${access.dataDir} `;
     const { templateName, presetName } = first.pool;

@@ -3,7 +3,6 @@ import { createAnnouncer } from "./announce.ts";
 import { applyDocument } from "./apply/execute.ts";
 import { loadApplyFile } from "./apply/load.ts";
 import { COMMAND_LINE } from "./audit/entry.ts";
-import { forgetSpendRequests } from "./budgets/spend-store.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Context } from "./context.ts";
@@ -15,30 +14,25 @@ import { migrateUp } from "./db/migrate.ts";
 import { createHealth } from "./health.ts";
 import { assertPortFree, listenOn } from "./http/listen.ts";
 import { buildMetricsServer, buildServer } from "./http/server.ts";
-import { createExecutor } from "./lifecycle/executor.ts";
+import { createLeader, LIFECYCLE_MS } from "./leader.ts";
 import { provideLocalAccess } from "./local-access.ts";
 import type { Logger } from "./log.ts";
-import { type Loop, startLoop } from "./loop.ts";
+import { startLoop } from "./loop.ts";
 import { createMetrics } from "./metrics.ts";
 import { channelsOf, startDelivery } from "./notifications/deliver.ts";
 import { createMissWatch } from "./notifications/miss-watch.ts";
-import { forgetMessages } from "./notifications/store.ts";
-import { reconcileSystemRoles, repairSystemRoles } from "./organizations/reconcile.ts";
+import { reconcileSystemRoles } from "./organizations/reconcile.ts";
 import { ensureDefaultOrganization } from "./organizations/store.ts";
 import { createClaimer } from "./prebuilds/claim.ts";
-import { nextDueAt } from "./prebuilds/due.ts";
 import { finishClaims } from "./prebuilds/finish-claims.ts";
-import { runPass } from "./prebuilds/reconcile.ts";
 import { findDrivers } from "./provisioner/drivers.ts";
 import { createBuildQueue } from "./provisioner/queue.ts";
-import { reapLostWork } from "./provisioner/reaper.ts";
 import { startWorker } from "./provisioner/worker.ts";
 import { observeForPage } from "./status-page/observe.ts";
 import { createSourceCache } from "./templates/sources.ts";
 import { startTracing } from "./tracing.ts";
 import { ensureAdmin } from "./users/store.ts";
 import { CHANNELS, createWake } from "./wake.ts";
-import { forgetRequests } from "./workspaces/request-store.ts";
 
 export type Daemon = AsyncDisposable & {
   /** Where the API answers. */
@@ -61,24 +55,10 @@ const SHORTEST_STALL_MS = 1_000;
 const SLOW_DATABASE_MS = 60_000;
 /** The leader's connection is tried twice a second; after this long without an answer requests would fail too. */
 const UNREADY_MS = 3_000;
-/** The least time between the starts of two passes; more while claims keep coming, so that many become a handful. */
-const PASS_SPACING_MS = { least: 25, most: 40 };
-/** How often work is looked for that has fallen out of the queue, and how old it must be. */
-const REAP_MS = 60_000;
-/** How often organization roles are looked at although no notification came: somebody may have changed one by hand. */
-const ROLES_MS = 60_000;
-/** The least time between two looks at them, so that many organizations inserted one by one are a few looks. */
-const ROLES_SPACING_MS = { least: 25, most: 200 };
-/** How often the rules of the lifecycle are applied: they know minutes, so at the beginning of each. */
-const LIFECYCLE_MS = 60_000;
-/** How long a request may be repeated with its idempotency key or its request id. */
-const REQUESTS_KEPT_MS = 24 * 3_600_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
 const CLAIMS_MS = 2_000;
 /** How often people are told of requests that found nothing: of many at once. */
 const MISSES_MS = 1_000;
-/** How long people can read what they have been told. */
-const MESSAGES_KEPT_MS = 30 * 86_400_000;
 /** How the shutdown timeout is spent: on builds that may still end, then on stopping the others, then on the rest. */
 const SHUTDOWN_SHARES = { finishing: 0.5, stopping: 0.3, tracing: 0.1 } as const;
 
@@ -174,102 +154,48 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     startLoop({ name: "finishing the claims made in SQL", intervalMs: CLAIMS_MS, log, work: finish }),
   );
 
-  let passes: Loop | undefined;
-  let roles: Loop | undefined;
   const announce = createAnnouncer(log, { url, dataDir: embedded && config.dataDir });
+  const leader = createLeader(context, {
+    reconciliationIntervalMs: config.reconciliationIntervalMs,
+    lifecycleMetrics: metrics.lifecycle,
+    onPass(seconds, result) {
+      page.observePass(seconds, result);
+      if (result !== "failed") announce.pass(result, seconds);
+    },
+    forgetOld: page.forgetOld,
+  });
   stack.use(
     listen({
       url: directUrl,
       channels: Object.values(CHANNELS),
       log,
       onNotification(channel, payload) {
-        if (channel === CHANNELS.pools) passes?.poke();
+        if (channel === CHANNELS.pools) leader.pokePools();
         if (channel === CHANNELS.pools) page.announceChange();
         if (channel === CHANNELS.jobs) worker.poke();
         if (channel === CHANNELS.cancel) worker.cancel(payload);
         if (channel === CHANNELS.claims) claims.poke();
-        if (channel === CHANNELS.roles) roles?.poke();
+        if (channel === CHANNELS.roles) leader.pokeRoles();
         if (channel === CHANNELS.metrics) refreshing.poke();
       },
       onSubscribed() {
-        passes?.poke();
+        leader.pokePools();
         worker.poke();
         claims.poke();
-        roles?.poke();
+        leader.pokeRoles();
+        refreshing.poke();
       },
     }),
   );
-
-  const rolesLoop = "repairing the organization roles";
-  const keepRoles = async (signal: AbortSignal) => void (await repairSystemRoles(context, { signal }));
-
-  const reap = async (signal: AbortSignal) => {
-    await reapLostWork(context, { olderThanMs: REAP_MS, signal });
-    const ago = (ms: number) => new Date(context.clock.now().getTime() - ms);
-    await forgetRequests(pool, ago(REQUESTS_KEPT_MS));
-    await forgetMessages(pool, ago(MESSAGES_KEPT_MS));
-    await page.forgetOld();
-    await forgetSpendRequests(pool, ago(REQUESTS_KEPT_MS), signal);
-  };
-
-  const executor = createExecutor(context);
-  async function applyLifecycle(signal: AbortSignal): Promise<void> {
-    const startedAt = performance.now();
-    const result = await executor.tick(signal);
-    metrics.lifecycle.observeTick((performance.now() - startedAt) / 1_000, result);
-  }
-  const untilNextMinuteMs = () => LIFECYCLE_MS - (context.clock.now().getTime() % LIFECYCLE_MS);
-
-  let lifecycle: Loop | undefined;
-  let dueAt: Date | undefined;
-  async function pass(signal: AbortSignal): Promise<void> {
-    dueAt = undefined; // a pass that fails is not due again before its interval
-    const startedAt = performance.now();
-    const seconds = () => (performance.now() - startedAt) / 1_000;
-    try {
-      const result = await runPass(context, signal);
-      page.observePass(seconds(), result);
-      announce.pass(result, seconds());
-      // From the time that was planned for: what became due while the pass was running is due now.
-      dueAt = nextDueAt(result.pools, result.now, new Date(result.now.getTime() + config.reconciliationIntervalMs));
-    } catch (error) {
-      page.observePass(seconds(), "failed");
-      throw error;
-    }
-  }
-
-  const dueInMs = () => dueAt && Math.max(dueAt.getTime() - context.clock.now().getTime(), 0);
 
   const leadership = stack.use(
     competeForLeadership({
       url: directUrl,
       lockName: "prebuildd:leader",
       log,
-      async lead(signal) {
-        await using loops = new AsyncDisposableStack();
+      lead(signal) {
         metrics.passes.lead();
-        const intervalMs = config.reconciliationIntervalMs;
-        const spacingMs = PASS_SPACING_MS;
-        passes = loops.use(
-          startLoop({ name: "the pass over the pools", intervalMs, spacingMs, log, work: pass, dueInMs }),
-        );
-        loops.use(startLoop({ name: "looking for lost work", intervalMs: REAP_MS, log, work: reap }));
-        roles = loops.use(
-          startLoop({ name: rolesLoop, intervalMs: ROLES_MS, spacingMs: ROLES_SPACING_MS, log, work: keepRoles }),
-        );
-        lifecycle = loops.use(
-          startLoop({
-            name: "applying the rules of the lifecycle",
-            intervalMs: LIFECYCLE_MS,
-            log,
-            work: applyLifecycle,
-            dueInMs: untilNextMinuteMs,
-          }),
-        );
-        if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done, { once: true }));
-        passes = undefined;
-        roles = undefined;
-        lifecycle = undefined;
+        return leader.lead(signal);
       },
     }),
   );
@@ -281,9 +207,9 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     provisioners: config.provisioners,
   });
   const stallMs = Math.max(3 * config.reconciliationIntervalMs, SHORTEST_STALL_MS);
-  health.restartWhenIdle("the pass over the pools", () => passes?.idleMs() ?? 0, stallMs);
+  health.restartWhenIdle("the pass over the pools", leader.idleMs.pools, stallMs);
   // When very much is due at once it takes its time, and a restart would only make it begin again.
-  health.restartWhenIdle("the rules of the lifecycle", () => lifecycle?.idleMs() ?? 0, 10 * LIFECYCLE_MS);
+  health.restartWhenIdle("the rules of the lifecycle", leader.idleMs.lifecycle, 10 * LIFECYCLE_MS);
   health.restartWhenIdle("looking for work", worker.idleMs, Math.max(stallMs, SLOW_DATABASE_MS));
   health.unreadyWhenIdle("the database does not answer", leadership.idleMs, UNREADY_MS);
 
