@@ -1,3 +1,4 @@
+import type pg from "pg";
 import type { Context } from "../context.ts";
 import { BEGIN, withTransaction } from "../db/connection.ts";
 import { readCounters, readReplacements } from "../prebuilds/counters-store.ts";
@@ -47,19 +48,13 @@ async function takeSample(
     const meanwhile = await readSample(client, maxAgeMs);
     if (meanwhile?.fresh) return { ...meanwhile, how: "shared" };
     const takenAt = context.clock.now();
-    const planned = await planPools(context);
-    const stuck = await readUnfinishedJobs(client, "workspace_build", new Date(takenAt.getTime() - STUCK_MS));
-    await countFinishedJobs(client);
+    const stuckSince = new Date(takenAt.getTime() - STUCK_MS);
+    // The pools are read on a connection of their own, at the same time.
+    const [planned, around] = await Promise.all([planPools(context), readAround(context, client, stuckSince)]);
     const sample: DeploymentSample = {
       paused: planned.pause !== null,
       pools: planned.pools.map(({ pool, plan }) => samplePool(pool, plan)),
-      counters: await readCounters(client),
-      replacements: await readReplacements(client),
-      jobs: await readJobHistograms(client),
-      queue: await context.queue.measure(client),
-      stuckJobs: (await context.queue.missing(client, WORK.build, stuck)).length,
-      workers: await readLiveWorkers(client),
-      quotas: await readPrebuildQuotas(client),
+      ...around,
     };
     await storeSample(client, { takenAt, sample });
     await storeLevels(client, { takenAt, sample });
@@ -67,6 +62,27 @@ async function takeSample(
   });
   if (taken?.how === "computed") context.wake?.metrics();
   return taken;
+}
+
+/** Everything but the pools themselves. */
+async function readAround(
+  { queue }: Pick<Context, "queue">,
+  client: pg.PoolClient,
+  stuckSince: Date,
+): Promise<Omit<DeploymentSample, "paused" | "pools">> {
+  const counters = await readCounters(client);
+  const replacements = await readReplacements(client);
+  await countFinishedJobs(client);
+  const stuck = await readUnfinishedJobs(client, "workspace_build", stuckSince);
+  return {
+    counters,
+    replacements,
+    jobs: await readJobHistograms(client),
+    queue: await queue.measure(client),
+    stuckJobs: (await queue.missing(client, WORK.build, stuck)).length,
+    workers: await readLiveWorkers(client),
+    quotas: await readPrebuildQuotas(client),
+  };
 }
 
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
