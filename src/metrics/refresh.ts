@@ -57,7 +57,7 @@ async function takeSample(
       ...around,
     };
     await storeSample(client, { takenAt, sample });
-    await storeLevels(client, { takenAt, sample });
+    await storeLevels(client, { sample });
     return { takenAt, sample, how: "computed" };
   });
   if (taken?.how === "computed") context.wake?.metrics();

@@ -3,7 +3,7 @@ import type { Queryable } from "../db/connection.ts";
 import { type DeploymentSample, SAMPLE_FORMAT, type Taken } from "./sample.ts";
 
 /** How long the levels of the pools are kept. */
-const LEVELS_KEPT = "61 minutes";
+const LEVELS_KEPT = "61.5 minutes";
 /** The least time between two levels; a little below a minute, or refreshes a minute apart would skip some. */
 const LEVEL_EVERY = "55 seconds";
 
@@ -65,18 +65,20 @@ export async function storeSample(client: pg.PoolClient, { takenAt, sample }: Ta
   );
 }
 
-/** Notes how full the pools are, once a minute, and forgets what is older than an hour. */
-export async function storeLevels(client: pg.PoolClient, { takenAt, sample }: Taken): Promise<void> {
+/**
+ * Notes how full the pools are, once a minute, and forgets what is older than an hour. The time is the database's: a
+ * replica whose clock is ahead must not forget what the others have noted, nor keep them from noting more.
+ */
+export async function storeLevels(client: pg.PoolClient, { sample }: Pick<Taken, "sample">): Promise<void> {
   const levels: Record<string, readonly [ready: number, desired: number]> = {};
   for (const { templateId, presetName, kept, eligible, desired } of sample.pools) {
     if (kept) levels[`${templateId}/${presetName}`] = [eligible, desired];
   }
   await client.query(
     `insert into pool_levels (taken_at, levels)
-     select $1::timestamptz, $2::jsonb
-     where not exists (select from pool_levels where taken_at > $1::timestamptz - $3::interval)
+     select now(), $1::jsonb where not exists (select from pool_levels where taken_at > now() - $2::interval)
      on conflict do nothing`,
-    [takenAt, JSON.stringify(levels), LEVEL_EVERY],
+    [JSON.stringify(levels), LEVEL_EVERY],
   );
-  await client.query("delete from pool_levels where taken_at < $1::timestamptz - $2::interval", [takenAt, LEVELS_KEPT]);
+  await client.query("delete from pool_levels where taken_at < now() - $1::interval", [LEVELS_KEPT]);
 }

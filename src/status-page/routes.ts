@@ -127,10 +127,13 @@ function registerBuildLog(app: App, { pool }: Context): void {
       schema: { params: idParams },
     },
     async (request, reply) => {
-      const lines = await listLogLines(pool, { kind: "build", id: request.params.id }, { limit: LOG_LINES });
+      // The end of it, for that is where a failed build says what was wrong.
+      const newest = { before: Number.MAX_SAFE_INTEGER, limit: LOG_LINES };
+      const lines = await listLogLines(pool, { kind: "build", id: request.params.id }, newest);
       const text = lines.map(
         ({ created_at, log_level, stage, output }) => `${created_at} ${log_level} ${stage}: ${output}\n`,
       );
+      if (lines.length === LOG_LINES) text.unshift(`The newest ${LOG_LINES} lines; earlier ones are left out.\n`);
       return reply.type("text/plain; charset=utf-8").send(text.join("") || "The log is empty.\n");
     },
   );

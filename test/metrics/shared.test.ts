@@ -122,28 +122,31 @@ it("values of another version of the daemon are left alone", async (t) => {
   );
 });
 
-it("how full the pools were is noted once a minute and forgotten after an hour", async (t) => {
-  let now = new Date("2025-06-02T12:00:00Z");
-  const context = await givenContext(t, { clock: { now: () => now } });
+it("how full the pools were is noted once a minute and forgotten after an hour, whatever a replica's clock says", async (t) => {
+  const context = await givenContext(t);
   const pool = await givenPool(context, { desired: 2 });
   await givenPrebuild(context, pool);
-  const metrics = createMetrics(context);
-  for (let second = 0; second <= 120; second += 20) {
-    now = new Date(Date.parse("2025-06-02T12:00:00Z") + second * 1_000);
-    await metrics.refresh();
-  }
-  const levels = async () => (await context.pool.query("select taken_at, levels from pool_levels order by 1")).rows;
-  assert.deepEqual(
-    await levels(),
-    ["12:00", "12:01", "12:02"].map((time) => ({
-      taken_at: new Date(`2025-06-02T${time}:00Z`),
-      levels: { [`${pool.templateId}/small`]: [1, 2] },
-    })),
+  const replicas = [0, 3 * 3_600_000].map((aheadMs) =>
+    createMetrics({ ...context, clock: { now: () => new Date(Date.now() + aheadMs) } }),
   );
-  now = new Date("2025-06-02T13:02:30Z");
-  await metrics.refresh();
-  assert.deepEqual(
-    (await levels()).map(({ taken_at }) => taken_at.toISOString().slice(11, 16)),
-    ["12:02", "13:02"],
-  );
+  const later = (minutes: number) =>
+    context.pool.query("update pool_levels set taken_at = taken_at - make_interval(mins => $1)", [minutes]);
+  const ages = async () => {
+    for (const replica of replicas) await replica.refresh();
+    const { rows } = await context.pool.query<{ age: number; levels: unknown }>(
+      "select round(extract(epoch from now() - taken_at) / 60)::int as age, levels from pool_levels order by taken_at",
+    );
+    for (const { levels } of rows) assert.deepEqual(levels, { [`${pool.templateId}/small`]: [1, 2] });
+    return rows.map(({ age }) => age);
+  };
+  assert.deepEqual(await ages(), [0]);
+  assert.deepEqual(await ages(), [0]);
+  await later(1);
+  assert.deepEqual(await ages(), [1, 0]);
+  await later(58);
+  assert.deepEqual(await ages(), [59, 58, 0]);
+  await later(3);
+  assert.deepEqual(await ages(), [61, 3, 0]);
+  await later(1);
+  assert.deepEqual(await ages(), [4, 1, 0]);
 });

@@ -143,6 +143,19 @@ describe("the status page", () => {
     const log = await visit(server, path, server.admin);
     assert.deepEqual([log.statusCode, log.headers["content-type"]], [200, "text/plain; charset=utf-8"]);
     assert.match(log.body, /error start: <b>no room<\/b>/);
+    await server.pool.query(
+      `insert into provisioner_job_logs (job_id, created_at, source, level, stage, output)
+       select job_id, now(), 'provisioner', 'info', 'start', 'line ' || n from workspace_builds b, generate_series(1, 10001) n
+       where b.id = $1`,
+      [build.id],
+    );
+    const { body } = await visit(server, path, server.admin);
+    assert.match(body, /^The newest 10000 lines; earlier ones are left out\.\n/);
+    assert.match(
+      body,
+      /start: line 10001\n$/,
+      "the end of a long log is there, where a failed build says what was wrong",
+    );
     assert.equal((await visit(server, "/", server.admin)).body.includes(`href="${path}"`), true);
     for (const as of [server.alice, server.bob, server.nobody]) {
       assert.equal((await visit(server, path, as)).statusCode, 404, as.username);
