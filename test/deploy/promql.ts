@@ -19,8 +19,10 @@ export const readText = (path: string): Promise<string> => readFile(inCheckout(p
  * @throws an Error that holds what promtool has printed, when it is not content
  */
 export async function promtool(...args: readonly string[]): Promise<void> {
+  // It makes a database for each test of the rules: with less collecting of garbage it is a quarter faster.
+  const env = { ...process.env, GOGC: "400" };
   try {
-    await promisify(execFile)("promtool", args, { cwd: inCheckout("") });
+    await promisify(execFile)("promtool", args, { cwd: inCheckout(""), env });
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
     throw new Error(`promtool ${args.slice(0, 2).join(" ")}:\n${stdout}${stderr}`, { cause: error });

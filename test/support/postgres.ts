@@ -24,7 +24,7 @@ export type TestServer = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** Nothing that these settings could lose outlives the run. */
+/** Nothing that these settings could lose outlives the run, and its databases do not live long enough to be tidied up. */
 export const FAST_SETTINGS = {
   fsync: "off",
   synchronous_commit: "off",
@@ -32,6 +32,7 @@ export const FAST_SETTINGS = {
   wal_level: "minimal",
   max_wal_senders: "0",
   max_connections: "500",
+  autovacuum: "off",
 };
 
 const DIRECTORY_PREFIX = "prebuildd-test-";
