@@ -1,13 +1,12 @@
 import { Counter, Histogram, type HistogramConfiguration, type Registry } from "prom-client";
 import type { NativeBuckets } from "../metrics/native-buckets.ts";
+import { POOL } from "../prebuilds/metrics.ts";
 import { BUCKETS, type JobHistogram, type JobMetric } from "./job-histogram.ts";
 
 export type JobMetrics = {
   /** Replaces all values at once. */
   publish(histograms: readonly JobHistogram[]): void;
 };
-
-const POOL = ["template_name", "preset_name", "organization_name"] as const;
 
 /** Declares what is said of jobs that have ended: counted in the database, so that it survives restarts. */
 export function createJobMetrics(values: Registry): JobMetrics {

@@ -12,6 +12,15 @@ import { givenReadyPool } from "../support/ready-pool.ts";
 
 const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
 
+/** A replica that is well and leads. */
+const PROCESS = {
+  isLeader: () => true,
+  isReady: () => true,
+  isDatabaseUp: () => true,
+  runningBuilds: () => 0,
+  provisioners: 3,
+};
+
 it("promtool finds nothing to say against the text, whatever has happened", {
   skip: hasPromtool ? false : "promtool is not on the PATH",
 }, async (t) => {
@@ -27,13 +36,7 @@ it("promtool finds nothing to say against the text, whatever has happened", {
   metrics.passes.observeCreate(0.01, null);
   givenWorker(t, context);
   await settled(context);
-  metrics.observeProcess({
-    isLeader: () => true,
-    isReady: () => true,
-    isDatabaseUp: () => true,
-    runningBuilds: () => 0,
-    provisioners: 3,
-  });
+  metrics.observeProcess(PROCESS);
   await metrics.refresh();
   const { body } = await metrics.text();
   for (const family of ["creation_duration_seconds_count", "creation_total", "builds_enqueued_total"]) {
@@ -45,13 +48,7 @@ it("promtool finds nothing to say against the text, whatever has happened", {
 
 it("what the alert rules and the dashboard go by is exported, with the type that they take it for", async (t) => {
   const metrics = createMetrics(await givenContext(t));
-  metrics.observeProcess({
-    isLeader: () => true,
-    isReady: () => true,
-    isDatabaseUp: () => true,
-    runningBuilds: () => 0,
-    provisioners: 3,
-  });
+  metrics.observeProcess(PROCESS);
   const { body } = await metrics.text();
   const types = new Map([...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => [name, type]));
   const { up: _ofPrometheus, ...ours } = EXPORTED_METRICS;
