@@ -14,12 +14,29 @@ export type Row = {
   readonly target?: Target;
 };
 
+/** How one figure grows with another one; it is drawn as a plot. */
+export type Curve = {
+  /** The plot's file name without its ending, and its anchor. */
+  readonly name: string;
+  readonly title: string;
+  /** What grows, for instance "pools". Logarithmic unless it is time. */
+  readonly x: { readonly label: string; readonly scale: "log" | "linear" };
+  readonly y: { readonly label: string; readonly unit: Row["unit"]; readonly scale: "log" | "linear" };
+  readonly series: readonly {
+    readonly name: string;
+    readonly points: readonly { readonly x: number; readonly value: Spread }[];
+  }[];
+  /** Why it bends where it does, in a sentence or two; where it does not, says so. */
+  readonly explanation: string;
+};
+
 /** All figures about one subject. */
 export type Table = {
   readonly subject: string;
   readonly title: string;
   readonly baseline: string;
   readonly rows: readonly Row[];
+  readonly curves?: readonly Curve[];
 };
 
 /** A figure that must not be below (`least`) or above (`most`) a limit. */
