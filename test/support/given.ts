@@ -32,18 +32,29 @@ export async function givenContext(
   await ensureDefaultOrganization(pool);
   const wake = createWake(pool, silent);
   t.after(() => wake.settled());
+  const context = plainContext({ pool, queue, wake });
   return {
+    ...context,
     url,
+    clock: given.clock ?? systemClock,
+    poolSettings: { ...context.poolSettings, ...given.poolSettings },
+    notifications: { ...context.notifications, ...given.notifications },
+  };
+}
+
+/** A context with the default settings, that logs nothing. */
+export function plainContext({ pool, queue, wake }: Pick<Context, "pool" | "queue" | "wake">): Context {
+  return {
     pool,
     queue,
     wake,
-    clock: given.clock ?? systemClock,
+    clock: systemClock,
     log: silent,
     claimPrebuild: createClaimer({ pool, queue }),
-    poolSettings: { ...readConfig({}), ...given.poolSettings },
+    poolSettings: readConfig({}),
     workspaceSharingDisabled: false,
     aiBudgetPolicy: "highest",
-    notifications: { windowMs: 0, channels: ["inbox"], ...given.notifications },
+    notifications: { windowMs: 0, channels: ["inbox"] },
   };
 }
 

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { freePort } from "./free-port.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** Starts PgBouncer in front of a database; undefined where it is not installed. Returns the URL through it. */
@@ -42,15 +43,6 @@ server_reset_query_always = 0
   t.after(() => child.kill("SIGKILL"));
   await waitFor("PgBouncer to listen", () => canConnect(port));
   return `postgresql://${target.username}@127.0.0.1:${port}/${database}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
 
 function canConnect(port: number): Promise<true | undefined> {
