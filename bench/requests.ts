@@ -1,18 +1,16 @@
 import { Agent } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
-import { createToken } from "../src/users/tokens/create.ts";
-import { type Answer, ask } from "./ask.ts";
+import { ask } from "./ask.ts";
+import { claimOverHttp, demandAllDistinct, tokensOf } from "./claim-over-http.ts";
 import { startDaemonProcess } from "./daemon.ts";
-import { type Bench, uniqueName } from "./environment.ts";
+import type { Bench } from "./environment.ts";
 import { quantile, ratioOf, spreadOf } from "./measure.ts";
 import { type Row, short, type Table, target } from "./report.ts";
-import { loadWorld, restoreWorld, type World, type WorldSize } from "./world.ts";
+import { steadily } from "./steadily.ts";
+import { loadWorld, restoreWorld, type WorldSize } from "./world.ts";
 
 const TARGETS = { p50: 10, p99: 50 } as const;
 /** For how long requests are sent in each round before those that count. */
 const WARM_UP_SECONDS = 2;
-
-type Sent = { readonly ms: number; readonly answer: Answer };
 
 /**
  * How long a request for a workspace takes from outside, with a real daemon: requests leave at a steady rate, whether or
@@ -31,18 +29,22 @@ export async function benchRequests(
     const url = await startDaemonProcess(stack, bench.url);
     const agent = new Agent({ keepAlive: true, maxSockets: 256 });
     stack.defer(() => agent.destroy());
-    const token = await createToken(pool, { userId: world.userIds[0] ?? "", name: uniqueName() });
-    const send = (method: string, path: string, json?: unknown) => ask({ agent, url, token, method, path, json });
-    const rate = { perSecond: options.perSecond, seconds: options.seconds };
-    const idle = await sendSteadily(rate, () => send("GET", "/api/v2/buildinfo"));
-    await sendSteadily({ ...rate, seconds: Math.min(WARM_UP_SECONDS, rate.seconds) }, (index) =>
-      claim(send, world, index),
+    const [token = ""] = await tokensOf(pool, world, 1);
+    const asking = { agent, url, token };
+    const rate = { perSecond: options.perSecond, calls: options.perSecond * options.seconds };
+    const idle = await timesOf(rate, () =>
+      ask({ ...asking, method: "GET", path: "/api/v2/buildinfo", json: undefined }),
     );
-    const claims = await sendSteadily(rate, (index) => claim(send, world, index));
-    demandAllDistinct(claims);
-    measured.idle.push(quantile(times(idle), 0.5));
-    measured.claim.push(quantile(times(claims), 0.5));
-    all.push(...times(claims));
+    const claimed: string[] = [];
+    const claim = async (index: number) => {
+      claimed.push(await claimOverHttp(asking, world.presets[index % world.presets.length]));
+    };
+    await timesOf({ ...rate, calls: options.perSecond * Math.min(WARM_UP_SECONDS, options.seconds) }, claim);
+    const claims = await timesOf(rate, claim);
+    demandAllDistinct(claimed);
+    measured.idle.push(quantile(idle, 0.5));
+    measured.claim.push(quantile(claims, 0.5));
+    all.push(...claims);
     await stack.disposeAsync();
     await restoreWorld(bench.context);
   }
@@ -71,41 +73,15 @@ export async function benchRequests(
   };
 }
 
-const times = (sent: readonly Sent[]): number[] => sent.map(({ ms }) => ms);
-
-async function sendSteadily(
-  { perSecond, seconds }: { perSecond: number; seconds: number },
-  send: (index: number) => Promise<Answer>,
-): Promise<Sent[]> {
-  const startedAt = performance.now();
-  const sent: Promise<Sent>[] = [];
-  for (let index = 0; index < perSecond * seconds; index += 1) {
-    const at = startedAt + (1_000 * index) / perSecond;
-    const early = at - performance.now();
-    if (early > 0) await delay(early);
-    sent.push(send(index).then((answer) => ({ ms: performance.now() - at, answer })));
-  }
-  return Promise.all(sent);
-}
-
-function claim(
-  send: (method: string, path: string, json: unknown) => Promise<Answer>,
-  world: World,
-  index: number,
-): Promise<Answer> {
-  const preset = world.presets[index % world.presets.length];
-  return send("POST", "/api/v2/organizations/default/members/me/workspaces", {
-    name: uniqueName(),
-    template_id: preset?.templateId,
-    template_version_preset_id: preset?.id,
+/** How long each request took from the moment at which it was to leave, in milliseconds. */
+async function timesOf(
+  rate: { perSecond: number; calls: number },
+  send: (index: number) => Promise<unknown>,
+): Promise<number[]> {
+  const times: number[] = [];
+  await steadily(rate, async (index, at) => {
+    await send(index);
+    times.push(performance.now() - at);
   });
-}
-
-function demandAllDistinct(claims: readonly Sent[]): void {
-  const ids = claims.map(({ answer }) => {
-    const body = JSON.parse(answer.body) as { id?: string; claimed?: boolean };
-    if (answer.status !== 201 || body.claimed !== true) throw new Error(`not claimed: ${answer.status} ${answer.body}`);
-    return body.id;
-  });
-  if (new Set(ids).size !== ids.length) throw new Error("a prebuild was given out twice");
+  return times;
 }
