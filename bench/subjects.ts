@@ -1,4 +1,5 @@
 import { benchAccess } from "./access.ts";
+import { benchBurst } from "./burst.ts";
 import { benchClaim } from "./claim.ts";
 import { benchDecide } from "./decide.ts";
 import type { Bench } from "./environment.ts";
@@ -74,4 +75,11 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
   scrape: (bench, { quick }) => benchScrape(bench, quick ? { size: TINY, rounds: 2 } : { size: LARGE, rounds: 11 }),
   fill: (bench, { quick }) =>
     benchFill(bench, quick ? { size: TINY, rounds: 1, desired: 20 } : { size: SMALL, rounds: 9, desired: 1_000 }),
+  burst: (bench, { quick }) =>
+    benchBurst(
+      bench,
+      quick
+        ? { prebuilds: 16, smaller: [4], rounds: 1, startMs: 10 }
+        : { prebuilds: 1_000, smaller: [10, 100], rounds: 3, startMs: 100 },
+    ),
 };
