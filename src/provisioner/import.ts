@@ -44,12 +44,13 @@ export function createImporter(context: Context, options: ImporterOptions) {
   const { workerId } = options;
 
   /** Runs one queued import to its end, whatever that is; throws only when the database fails. */
-  async function run(item: WorkItem, signal: AbortSignal): Promise<void> {
+  async function run(item: WorkItem, signal: AbortSignal, onBegun: () => void): Promise<void> {
     const jobId = item.subjectId;
     if (await passOn(context, WORK.import, item, Object.keys(options.drivers))) return;
     const begun = await beginJob(pool, jobId, workerId, clock.now());
     const job = await readImport(pool, jobId);
     if (!begun || !job) return concludeUnstarted(context, WORK.import, item, job);
+    onBegun();
     const attributes = { "prebuildd.job.id": jobId, "prebuildd.template.name": job.templateName };
     await inSpan("import", attributes, (span) => carryOut(item, job, signal, span), job.traceParent);
   }

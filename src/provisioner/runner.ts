@@ -44,8 +44,11 @@ export type RunnerOptions = {
 };
 
 export type BuildRunner = {
-  /** Runs one queued build to its end, whatever that is; throws only when the database fails. */
-  run(item: WorkItem, signal: AbortSignal): Promise<void>;
+  /**
+   * Runs one queued build to its end, whatever that is; throws only when the database fails.
+   * @param onBegun called once the job is marked as this worker's
+   */
+  run(item: WorkItem, signal: AbortSignal, onBegun?: () => void): Promise<void>;
   /** What a driver is told about a job. */
   requestOf(job: JobDetails): Promise<BuildRequest>;
   driverOf(job: Pick<JobDetails, "provisioner">): Driver;
@@ -62,7 +65,7 @@ export function createBuildRunner(
   const { pool, queue, wake, clock } = context;
   const { workerId } = options;
 
-  async function run(item: WorkItem, signal: AbortSignal): Promise<void> {
+  async function run(item: WorkItem, signal: AbortSignal, onBegun?: () => void): Promise<void> {
     const jobId = item.subjectId;
     if (await passOn(context, WORK.build, item, Object.keys(options.drivers))) return;
     const begun = await beginJob(pool, jobId, workerId, clock.now());
@@ -72,6 +75,7 @@ export function createBuildRunner(
       wake.pools();
       return;
     }
+    onBegun?.();
     wake.pools();
     await inSpan("job", jobAttributes(job, workerId), (span) => carryOut(item, job, signal, span), job.traceParent);
   }

@@ -43,13 +43,19 @@ const READINESS_CONCURRENCY = 16;
 /** How long a worker leaves what earlier attempts have left to the builds that go on from there. */
 const SWEEP_AFTER_MS = 60_000;
 
-type Running = { readonly item: WorkItem; readonly abort: AbortController; readonly ended: Promise<void> };
+type Running = {
+  readonly item: WorkItem;
+  readonly abort: AbortController;
+  /** Whether the job has been marked as this worker's. Until then it is nobody's, or still another worker's. */
+  begun: boolean;
+  readonly ended: Promise<void>;
+};
 
 /** One kind of work: how much of it runs at once, how it is run, and what of it is running. */
 type Lane = {
   readonly kind: WorkKind;
   readonly limit: number;
-  run(item: WorkItem, signal: AbortSignal): Promise<void>;
+  run(item: WorkItem, signal: AbortSignal, onBegun: () => void): Promise<void>;
   /** By what the work is about. */
   readonly running: Map<string, Running>;
 };
@@ -129,8 +135,11 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
       return;
     }
     const abort = new AbortController();
+    const onBegun = () => {
+      running.begun = true;
+    };
     const ended = lane
-      .run(item, abort.signal)
+      .run(item, abort.signal, onBegun)
       .catch((err: unknown) => {
         log.error({ err, item: item.subjectId }, "work failed unexpectedly; it is handed back");
         return handBack(lane.kind, item);
@@ -139,7 +148,8 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
         lane.running.delete(item.subjectId);
         looking.poke();
       });
-    lane.running.set(item.subjectId, { item, abort, ended });
+    const running: Running = { item, abort, begun: false, ended };
+    lane.running.set(item.subjectId, running);
     if (draining) abort.abort("shutdown" satisfies AbortReason);
   }
 
@@ -153,8 +163,10 @@ export function startWorker(context: Context, options: WorkerOptions): Worker {
     for (const lane of lanes) {
       for (const { item } of [...lane.running.values()]) await context.queue.keep(lane.kind, item);
     }
-    // Not the queue but the job says whose it is; and the notification of a cancellation may have been lost.
-    const jobIds = jobs.flatMap((lane) => [...lane.running.keys()]);
+    // Not the queue but the job says whose it is; and the notification of a cancellation may have been lost. What is
+    // still to be begun says nothing yet.
+    const begun = jobs.flatMap((lane) => [...lane.running].filter(([, { begun }]) => begun));
+    const jobIds = begun.map(([jobId]) => jobId);
     for (const { jobId, reason } of await readInterruptions(context.pool, jobIds, workerId)) interrupt(jobId, reason);
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Context } from "../../src/context.ts";
 import { runPass } from "../../src/prebuilds/reconcile.ts";
-import type { BuildRequest, BuildResult } from "../../src/provisioner/driver.ts";
+import type { BuildRequest, BuildResult, Driver } from "../../src/provisioner/driver.ts";
 import { cancelBuild, queueBuild } from "../../src/workspaces/builds.ts";
 import { count, givenContext, givenDriver, givenPool, givenWorker, settled } from "../support/given.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -98,6 +98,30 @@ it("a worker that seemed dead and takes its own job again goes on with it and do
     1,
     "the second taking is settled too",
   );
+});
+
+it("a job that its worker has taken but not begun yet is not taken for another worker's", async (t) => {
+  const context = await givenContext(t);
+  await givenPool(context, { desired: 1 });
+  await runPass(context, never);
+  const blocker = await context.pool.connect();
+  t.after(() => blocker.release(true));
+  await blocker.query("begin");
+  await blocker.query("select from provisioner_jobs for update");
+  const abortedAtStart: boolean[] = [];
+  const build: Driver["build"] = async (_, { signal }) => {
+    abortedAtStart.push(signal.aborted);
+    return signal.aborted ? { ok: false, state: null, error: "aborted" } : { ok: true, state: null, agents };
+  };
+  givenWorker(t, context, { driver: givenDriver({ build }) });
+  await waitFor(
+    "the worker to look after what it has taken",
+    async () => (await count(context, "pgboss.job where heartbeat_on > started_on")) === 1 || undefined,
+  );
+  await blocker.query("commit");
+  await waitFor("the build to run", () => abortedAtStart.length > 0 || undefined);
+  assert.deepEqual(abortedAtStart, [false]);
+  await settled(context);
 });
 
 it("an outcome that cannot be stored at first is stored later, and the driver does not run again", async (t) => {
