@@ -57,6 +57,17 @@ describe("the configuration", () => {
     assert.throws(() => readConfig(mail), /PREBUILDD_SMTP_FROM must be set/);
   });
 
+  it("lets a replica run builds only where others can lead and it has builds to run, and says what is missing", () => {
+    const env = { DATABASE_URL: "postgresql://a/b", PREBUILDD_WORKERS_ONLY: "true" };
+    assert.equal(readConfig({}).workersOnly, false);
+    assert.equal(readConfig(env).workersOnly, true);
+    assert.throws(
+      () => readConfig({ PREBUILDD_WORKERS_ONLY: "true", PREBUILDD_PROVISIONERS: "0" }),
+      /^UsageError: DATABASE_URL must be set, because PREBUILDD_WORKERS_ONLY is: .*\nPREBUILDD_PROVISIONERS must be above 0, .*$/,
+    );
+    assert.equal(readConfig({ PREBUILDD_WORKERS_ONLY: "false", PREBUILDD_PROVISIONERS: "0" }).workersOnly, false);
+  });
+
   it("shows neither secrets nor URLs that may hold passwords", () => {
     const env = {
       PREBUILDD_WEBHOOK_URL: "ftp://root:hunter2@host",

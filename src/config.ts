@@ -75,6 +75,7 @@ const settings = z.object({
     .default("info"),
   PREBUILDD_DATA_DIR: z.string().default(".prebuildd"),
   PREBUILDD_PROVISIONERS: count({ max: 1_000 }).prefault("3"),
+  PREBUILDD_WORKERS_ONLY: truth,
   PREBUILDD_RECONCILIATION_INTERVAL: duration({ min: "100ms" }).prefault("1m"),
   PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL: duration({ min: "0" }).prefault("1m"),
   PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK: duration({ min: "1s" }).prefault("1h"),
@@ -113,6 +114,8 @@ export type Config = {
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   readonly dataDir: string;
   readonly provisioners: number;
+  /** This replica runs builds and never leads nor serves the API. */
+  readonly workersOnly: boolean;
   readonly reconciliationIntervalMs: number;
   readonly backoffIntervalMs: number;
   readonly backoffLookbackMs: number;
@@ -180,6 +183,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     const present = pair.find((key) => s[key] !== undefined);
     if (missing && present) throw new UsageError(`${missing} must be set, because ${present} is`);
   }
+  refuseIdleWorkers(s);
   return Object.freeze({
     databaseUrl: s.DATABASE_URL,
     databaseDirectUrl: s.DATABASE_DIRECT_URL ?? s.DATABASE_URL,
@@ -188,6 +192,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     logLevel: s.PREBUILDD_LOG_LEVEL,
     dataDir: s.PREBUILDD_DATA_DIR,
     provisioners: s.PREBUILDD_PROVISIONERS,
+    workersOnly: s.PREBUILDD_WORKERS_ONLY,
     reconciliationIntervalMs: s.PREBUILDD_RECONCILIATION_INTERVAL,
     backoffIntervalMs: s.PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL,
     backoffLookbackMs: s.PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK,
@@ -215,6 +220,19 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
         : { url: s.PREBUILDD_SMTP_URL, from: s.PREBUILDD_SMTP_FROM },
     tracing: tracingOf(s),
   });
+}
+
+/** @throws UsageError that says what a replica that runs builds only lacks, in a line for each. */
+function refuseIdleWorkers(s: z.output<typeof settings>): void {
+  if (!s.PREBUILDD_WORKERS_ONLY) return;
+  const problems = [];
+  if (s.DATABASE_URL === undefined) {
+    problems.push("DATABASE_URL must be set, because PREBUILDD_WORKERS_ONLY is: others lead, on the same database");
+  }
+  if (s.PREBUILDD_PROVISIONERS === 0) {
+    problems.push("PREBUILDD_PROVISIONERS must be above 0, because PREBUILDD_WORKERS_ONLY leaves only builds to do");
+  }
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
 }
 
 /** A value that OpenTelemetry does not know is no reason not to start: others share these variables. */

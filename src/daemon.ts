@@ -6,6 +6,7 @@ import { COMMAND_LINE } from "./audit/entry.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Context } from "./context.ts";
+import { abstainFromLeadership } from "./db/abstention.ts";
 import { openPool } from "./db/connection.ts";
 import { startEmbeddedPostgres } from "./db/embedded/server.ts";
 import { competeForLeadership } from "./db/leadership.ts";
@@ -35,7 +36,7 @@ import { ensureAdmin } from "./users/store.ts";
 import { CHANNELS, createWake } from "./wake.ts";
 
 export type Daemon = AsyncDisposable & {
-  /** Where the API answers. */
+  /** Where the API answers; of a replica that runs builds only, the probes and the metrics. */
   readonly url: string;
   /** Resolves when the daemon cannot go on, because its embedded database has ended. */
   readonly failed: Promise<Error>;
@@ -53,7 +54,7 @@ export type DaemonOptions = {
 const SHORTEST_STALL_MS = 1_000;
 /** A database that is away for a while makes loops slow, and is no reason to restart this process. */
 const SLOW_DATABASE_MS = 60_000;
-/** The leader's connection is tried twice a second; after this long without an answer requests would fail too. */
+/** The database is tried twice a second; after this long without an answer requests would fail too. */
 const UNREADY_MS = 3_000;
 /** How often claims that were made in SQL are looked for although no notification came. */
 const CLAIMS_MS = 2_000;
@@ -110,7 +111,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
 
   const health = createHealth();
   const sources = { health: health.report, metrics: metrics.scrape, poolsChanged: page.poolsChanged };
-  const url = await listenOn(stack, await buildServer(context, sources), config.listen);
+  const server = config.workersOnly ? buildMetricsServer(log, sources) : buildServer(context, sources);
+  const url = await listenOn(stack, await server, config.listen);
   if (config.metricsListen) await listenOn(stack, await buildMetricsServer(log, sources), config.metricsListen);
 
   health.starting("migrating the database");
@@ -118,9 +120,12 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
   log.debug({ migrations: migrations.migrations.length }, "the database schema is current");
   health.starting("preparing the queue");
   await queue.start();
-  health.starting("reconciling the organization roles");
-  await reconcileSystemRoles(context, { signal });
-  await ensureDefaultOrganization(pool);
+  // Who answers nobody has no use for the roles, and many come and go, perhaps of an older version.
+  if (!config.workersOnly) {
+    health.starting("reconciling the organization roles");
+    await reconcileSystemRoles(context, { signal });
+    await ensureDefaultOrganization(pool);
+  }
   const admin = embedded ? await ensureAdmin(pool) : undefined;
   if (admin) stack.use(await provideLocalAccess({ pool, dataDir, url, userId: admin.id, clock: context.clock }));
   if (document) {
@@ -188,16 +193,14 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
     }),
   );
 
+  const lead = (signal: AbortSignal) => {
+    metrics.passes.lead();
+    return leader.lead(signal);
+  };
   const leadership = stack.use(
-    competeForLeadership({
-      url: directUrl,
-      lockName: "prebuildd:leader",
-      log,
-      lead(signal) {
-        metrics.passes.lead();
-        return leader.lead(signal);
-      },
-    }),
+    config.workersOnly
+      ? abstainFromLeadership(pool, log)
+      : competeForLeadership({ url: directUrl, lockName: "prebuildd:leader", log, lead }),
   );
   metrics.observeProcess({
     isLeader: () => leadership.isLeader,
@@ -215,7 +218,8 @@ export async function startDaemon(config: Config, { log, applyFile, signal }: Da
 
   health.ready();
   stack.defer(() => health.stopping());
-  log.info({ url }, `ready: the API answers at ${url}`);
+  const what = config.workersOnly ? "this replica runs builds only; probes and metrics answer" : "the API answers";
+  log.info({ url }, `ready: ${what} at ${url}`);
   const running = stack.move();
   return {
     url,

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
+import { UsageError } from "../errors.ts";
 import { EXIT } from "./failure.ts";
 import { REPEAT_MS } from "./interrupt.ts";
 import type { Io } from "./io.ts";
@@ -21,6 +22,11 @@ export function addRunCommand(program: Command, io: Io): void {
  * the shutdown timeout, ends the process at once; what that interrupts is repaired by the next start.
  */
 async function runUntilStopped(config: Config, applyFile: string | undefined): Promise<void> {
+  if (config.workersOnly && applyFile !== undefined) {
+    throw new UsageError(
+      "--apply cannot be given where PREBUILDD_WORKERS_ONLY is set; apply the file with `prebuildd apply`",
+    );
+  }
   const [{ startDaemon }, { createLogger, logDestination, setLogLevel }] = await Promise.all([
     import("../daemon.ts"),
     import("../log.ts"),

@@ -14,6 +14,7 @@ const FLAGS = [
   ["PREBUILDD_LISTEN", "--listen <address>", "where the API answers, such as 127.0.0.1:7070"],
   ["PREBUILDD_METRICS_LISTEN", "--metrics-listen <address>", "a second address, for probes and metrics only"],
   ["PREBUILDD_PROVISIONERS", "--provisioners <count>", "how many builds this process runs at once"],
+  ["PREBUILDD_WORKERS_ONLY", "--workers-only", "run builds, and never lead nor serve the API"],
   ["PREBUILDD_RECONCILIATION_INTERVAL", "--reconciliation-interval <duration>", "the longest time between two passes"],
   ["PREBUILDD_RECONCILIATION_BACKOFF_INTERVAL", "--backoff-interval <duration>", "the delay that one failure causes"],
   ["PREBUILDD_RECONCILIATION_BACKOFF_LOOKBACK", "--backoff-lookback <duration>", "how long a failure counts"],

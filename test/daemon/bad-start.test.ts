@@ -14,6 +14,13 @@ it("every wrong setting is named in one go, and the exit code says wrong use", a
   assert.match(daemon.text(), /PREBUILDD_PROVISIONERS is "many"/);
 });
 
+it("a replica that runs builds only takes no apply file, and says how to apply it", async (t) => {
+  const env = { DATABASE_URL: "postgresql://127.0.0.1:1/db" };
+  const daemon = await startProcess(t, ["run", "--workers-only", "--apply", "prebuildd.yaml"], { env });
+  assert.deepEqual(await daemon.exited(), { code: 2, signal: null });
+  assert.match(daemon.text(), /^--apply cannot be given where PREBUILDD_WORKERS_ONLY is set; .*`prebuildd apply`$/m);
+});
+
 it("a database that cannot be reached is one clear sentence without the password", async (t) => {
   const daemon = await startProcess(t, ["run"], { env: { DATABASE_URL: "postgresql://me:secret@127.0.0.1:1/db" } });
   assert.deepEqual(await daemon.exited(), { code: 1, signal: null });

@@ -77,7 +77,7 @@ it("the chart's defaults, and the values that the tests render, are what its sch
 });
 
 it("the chart takes every setting of the daemon, and none that holds a secret in the clear", async () => {
-  const own = /^DATABASE_|_(LISTEN|DATA_DIR|PROVISIONERS|SHUTDOWN_TIMEOUT|TERRAFORM_PATH|TERRAFORM_ENV)$/;
+  const own = /^DATABASE_|_(LISTEN|DATA_DIR|PROVISIONERS|WORKERS_ONLY|SHUTDOWN_TIMEOUT|TERRAFORM_PATH|TERRAFORM_ENV)$/;
   const secret = /_SECRET$|^PREBUILDD_(WEBHOOK|SMTP)_URL$/;
   const settings = (await knownSettings()).filter((name) => !own.test(name) && !secret.test(name));
   assert.ok(settings.length > 10);
