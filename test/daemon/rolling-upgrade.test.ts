@@ -5,8 +5,8 @@ import { it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type pg from "pg";
 import { MEMBER_ROLE, systemRolePermissions } from "../../src/rbac/system-roles.ts";
-import { startProcess } from "../support/daemon.ts";
-import { createTestDatabase } from "../support/database.ts";
+import { type DaemonProcess, startProcess } from "../support/daemon.ts";
+import { createDatabaseWithQueues } from "../support/database.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const OLD_RELEASE = fileURLToPath(new URL("./old-release.ts", import.meta.url));
@@ -47,7 +47,7 @@ async function countWrong(pool: pg.Pool): Promise<number> {
 }
 
 it("while an old release inserts organizations, three daemons that start at once fill each one's role once, and that of a new one when it comes", async (t) => {
-  const { url, pool } = await createTestDatabase(t);
+  const { url, pool } = await createDatabaseWithQueues(t);
   await recordChanges(pool);
   await pool.query("insert into organizations (name) select 'there-' || n from generate_series(1, $1) n", [
     ALREADY_THERE,
@@ -58,7 +58,8 @@ it("while an old release inserts organizations, three daemons that start at once
   for (const api of await Promise.all(daemons.map((daemon) => daemon.ready()))) {
     assert.equal((await fetch(`${api}/readyz`)).status, 200);
   }
-  await Promise.any(daemons.map((daemon) => daemon.logged("this replica leads now")));
+  const leads = ({ logs }: DaemonProcess) => logs.some(({ msg }) => msg === "this replica leads now");
+  await waitFor("a leader", () => daemons.find(leads));
   await waitFor("the leader to catch up for the first time", async () => {
     const { rows } = await pool.query(
       `select from custom_roles r join organizations o on o.id = r.organization_id
