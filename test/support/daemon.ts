@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { waitFor } from "./wait-for.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const THIS_RELEASE = fileURLToPath(new URL("../..", import.meta.url));
 
 type LogLine = { readonly level: string; readonly msg: string; readonly [key: string]: unknown };
 
@@ -34,14 +34,17 @@ export async function temporaryDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Starts `prebuildd` with arguments and nothing of this process's settings; it is killed at the end of the test. */
+/**
+ * Starts `prebuildd` with arguments and nothing of this process's settings; it is killed at the end of the test. The code
+ * is that of this checkout, unless the directory of another release is given.
+ */
 export async function startProcess(
   t: TestContext,
   args: readonly string[],
-  given: { env?: Record<string, string>; dataDir?: string } = {},
+  given: { env?: Record<string, string>; dataDir?: string; release?: string } = {},
 ): Promise<DaemonProcess> {
   const dataDir = given.dataDir ?? (await temporaryDirectory(t));
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [join(given.release ?? THIS_RELEASE, "src/main.ts"), ...args], {
     env: {
       PATH: process.env["PATH"] ?? "",
       HOME: process.env["HOME"] ?? "",
