@@ -43,7 +43,10 @@ export async function checkPackedSource(source: PackedSource, provisioner: "comm
   if (source.data.length > LIMITS.packedBytes) refuse(shown, "is larger than 10 MiB");
   const directory = await mkdtemp(join(tmpdir(), "prebuildd-source-"));
   try {
-    await unpack(source.data, directory).catch((error: unknown) => refuse(shown, `is unusable: ${messageOf(error)}`));
+    await unpack(source.data, directory).catch((error: unknown) => {
+      if (isShortage(error)) throw noRoom(error);
+      refuse(shown, `is unusable: ${messageOf(error)}`);
+    });
     if (hashOf(await readEntries(directory, shown)) !== source.hash)
       refuse(shown, "does not have the hash it came with");
     if (provisioner === "command") await checkExecutables(directory, shown);
@@ -102,6 +105,17 @@ export function createSourceCache(options: { readonly pool: pg.Pool; readonly di
   }
 
   return { directoryOf };
+}
+
+/** Whether the error says that this machine lacks something, whatever it was asked to do. */
+function isShortage(error: unknown): boolean {
+  const codes: readonly unknown[] = ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO"];
+  return error instanceof Error && "code" in error && codes.includes(error.code);
+}
+
+function noRoom(cause: unknown): ProblemError {
+  const message = `the source cannot be unpacked on this replica: ${messageOf(cause)}; free space there and push again`;
+  return new ProblemError("unavailable", message, { cause });
 }
 
 function refuse(path: string, why: string): never {

@@ -77,6 +77,19 @@ export async function createWorkspace(
 ): Promise<CreateOutcome> {
   const before = await findAnswered(context, input);
   if (before) return before;
+  return createNow(context, input, mayUse).catch(async (error: unknown) => {
+    // An equal request that came at the same moment may have taken the name, or what is asked for has gone since.
+    const meanwhile = await findAnswered(context, input);
+    if (!meanwhile) throw error;
+    return meanwhile;
+  });
+}
+
+async function createNow(
+  context: Context,
+  input: CreateWorkspaceInput,
+  mayUse: (template: CreateTarget) => void,
+): Promise<CreateOutcome> {
   const startedAt = performance.now();
   const deadline = startedAt + input.waitMs;
   for (;;) {
@@ -85,7 +98,6 @@ export async function createWorkspace(
     const target = await findTarget(context, input, mayUse);
     const preset = choosePreset(target, input);
     const outcome = await tryOnce(context, input, target, preset, patient);
-    if (outcome?.repeated) return outcome;
     if (outcome) {
       context.wake.pools();
       context.wake.jobs();
@@ -181,12 +193,7 @@ async function tryOnce(
     });
     return { workspaceId: built.workspaceId, claimed: false, missReason, repeated: false, queued: built };
   } catch (error) {
-    const nameTaken = isUniqueViolation(error, "workspaces_owner_id_name_unique");
-    if (!nameTaken && !isUniqueViolation(error, "workspace_requests_pkey")) throw error;
-    // Two requests with the same key at once: one of them was first, and has taken the name as well.
-    const before = await findAnswered(context, input);
-    if (before) return before;
-    if (!nameTaken) throw error;
+    if (!isUniqueViolation(error, "workspaces_owner_id_name_unique")) throw error;
     throw new ProblemError("conflict", `the owner already has a workspace named ${input.name}; choose another name`, {
       validations: [{ field: "name", detail: "is already taken" }],
       cause: error,

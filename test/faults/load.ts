@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createRandom } from "../../src/prebuilds/world-events.fixture.ts";
 import { packSource } from "../../src/templates/sources.ts";
-import type { Answer, Client } from "./client.ts";
+import type { Answer } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Ledger, type Promised, promise } from "./ledger.ts";
 import { type ActivePreset, readActivePresets } from "./store.ts";
@@ -33,11 +33,11 @@ export async function runLoad(
     if (!preset || user === undefined) return;
     const name = `ws-${ledger.workspaces.size + ledger.open.size}-${Math.floor(random() * 1e9).toString(36)}`;
     ledger.open.set(name, { user, name, templateId: preset.templateId, presetId: preset.id });
-    await ask(cluster, cluster.client, ledger, name);
+    await ask(cluster, ledger, name);
     // Who got no answer asks again with the same key; who did may do so, too.
     const unanswered = pick([...ledger.open.keys()]);
-    if (unanswered !== undefined && random() < 0.5) await ask(cluster, cluster.client, ledger, unanswered);
-    else if (random() < 0.2) await ask(cluster, cluster.client, ledger, name);
+    if (unanswered !== undefined && random() < 0.5) await ask(cluster, ledger, unanswered);
+    else if (random() < 0.2) await ask(cluster, ledger, name);
   }
 
   async function change(): Promise<void> {
@@ -71,29 +71,30 @@ export async function runLoad(
 }
 
 /** Asks for a workspace, for the first time or again, with its name as the key. */
-export async function ask(cluster: Cluster, client: Client, ledger: Ledger, key: string): Promise<void> {
-  const wanted = ledger.open.get(key) ?? ledger.answered.get(key);
-  if (!wanted) return;
+export async function ask(cluster: Cluster, ledger: Ledger, key: string): Promise<"answered" | "refused" | "open"> {
+  const answeredBefore = ledger.answered.get(key);
+  const wanted = answeredBefore ?? ledger.open.get(key);
+  if (!wanted) return "answered";
   const path = "/organizations/default/members/me/workspaces";
-  const answer = await client.send({
+  const answer = await cluster.client.send({
     method: "POST",
     path,
     key,
     token: cluster.users.get(wanted.user) ?? "",
     json: { name: wanted.name, template_id: wanted.templateId, template_version_preset_id: wanted.presetId },
   });
-  // Its preset's version has been replaced: whoever is told so has nothing, and asks for something else.
+  // Its preset's version has been replaced. An earlier request with this key may still be under way.
   if (answer !== "no answer" && answer.status === 400 && isOutdated(answer.body)) {
-    if (ledger.answered.has(key))
+    if (answeredBefore)
       ledger.violations.push(`the request for ${key} was answered with a workspace, and then refused`);
-    ledger.open.delete(key);
-    return;
+    return "refused";
   }
-  if (!expect(ledger, path, answer, [201])) return;
+  if (!expect(ledger, path, answer, [201])) return "open";
   const { id, claimed } = answer.body as { id: string; claimed: boolean };
   promise(ledger, { id, user: wanted.user, name: wanted.name, claimed });
   ledger.open.delete(key);
   ledger.answered.set(key, wanted);
+  return "answered";
 }
 
 const isOutdated = (body: unknown) => JSON.stringify(body).includes("is not a preset of the template version");

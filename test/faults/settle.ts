@@ -18,15 +18,18 @@ export async function settle(cluster: Cluster, ledger: Ledger): Promise<{ ms: nu
   for (;;) {
     const open = await lookOnce(cluster, ledger);
     const ms = performance.now() - startedAt;
-    if (open.length === 0 || ms > SETTLE_LIMIT_MS) return { ms, open };
+    if (ms > SETTLE_LIMIT_MS || (open.length === 0 && (await areRefusedForGood(cluster, ledger)))) return { ms, open };
     await delay(BETWEEN_LOOKS_MS);
   }
 }
 
 async function lookOnce(cluster: Cluster, ledger: Ledger): Promise<string[]> {
-  for (const key of [...ledger.open.keys()]) await ask(cluster, cluster.client, ledger, key);
+  const unanswered: string[] = [];
+  for (const key of [...ledger.open.keys()]) {
+    if ((await ask(cluster, ledger, key)) === "open") unanswered.push(key);
+  }
   const stored = await readWorkspaces(cluster.database, [...ledger.workspaces.keys()]);
-  const open = [...ledger.open.keys()].map((name) => `nobody has answered the request for ${name}`);
+  const open = unanswered.map((name) => `nobody has answered the request for ${name}`);
   for (const promised of ledger.workspaces.values()) {
     const workspace = stored.get(promised.id);
     if (!workspace || isAsWished(promised, workspace)) continue; // what is lost is for the check to say
@@ -35,6 +38,15 @@ async function lookOnce(cluster: Cluster, ledger: Ledger): Promise<string[]> {
     if (!isUnderWay) await askFor(cluster, ledger, promised, promised.wish);
   }
   return [...open, ...(await readUnsettled(cluster.database))];
+}
+
+/** Asks for the last time for what was refused, now that nothing is under way any more; what is refused again is over. */
+async function areRefusedForGood(cluster: Cluster, ledger: Ledger): Promise<boolean> {
+  for (const key of [...ledger.open.keys()]) {
+    if ((await ask(cluster, ledger, key)) !== "refused") return false;
+    ledger.open.delete(key);
+  }
+  return true;
 }
 
 /** Whether a workspace is what its owner wants it to be. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { forgetRequests } from "../../src/workspaces/request-store.ts";
+import { waitFor } from "../support/wait-for.ts";
 import { startTestServer, type TestServer, type TestUser } from "./server.ts";
 import { givenPrebuild, givenTemplate, type TestTemplate } from "./world.ts";
 
@@ -100,6 +101,29 @@ test("of twenty equal requests at once one is carried out, and all get its works
     assert.equal(answers.filter(({ headers }) => headers["idempotent-replayed"] === undefined).length, 1);
     assert.equal((await ownedBy(server, server.alice)) - before, 1);
   }
+});
+
+test("a request that finds its template changed, when its twin was carried out meanwhile, gets the twin's answer", async (t) => {
+  const server = await startTestServer(t);
+  const template = await givenPool(server, 0);
+  const first = await ask(server, server.alice, "k1", bodyOf(template));
+  // As if the first were still under way: what it wrote is not there when the second looks for it, and is soon after.
+  await server.pool.query("create table unwritten as select * from workspace_requests; delete from workspace_requests");
+  const client = await server.pool.connect();
+  t.after(() => client.release());
+  await client.query("begin; lock table templates in access exclusive mode");
+  const second = ask(server, server.alice, "k1", bodyOf(template));
+  await waitFor("the second to wait for the template", async () => {
+    const { rows } = await client.query(
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return rows.length > 0;
+  });
+  await client.query("insert into workspace_requests select * from unwritten");
+  await client.query("update templates set deprecated = 'use another one' where id = $1", [template.id]);
+  await client.query("commit");
+  assert.equal((await second).statusCode, 201, (await second).body);
+  assert.equal((await second).json().id, first.json().id);
 });
 
 test("a request that was refused leaves its key free", async (t) => {

@@ -9,6 +9,7 @@ import { create } from "tar";
 import { ProblemError } from "../../src/errors.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { checkPackedSource, createSourceCache, type PackedSource, packSource } from "../../src/templates/sources.ts";
+import { createDisk } from "../faults/disk.ts";
 import { makeDirectory } from "../provisioner/command-template.ts";
 import { createTestDatabase } from "../support/database.ts";
 
@@ -240,4 +241,24 @@ describe("the cache of unpacked sources", () => {
       new ProblemError("not_found", `There is no stored source ${missing}.`),
     );
   });
+});
+
+test("a source that does not fit on this machine is not called unusable: there is no room, and it may be pushed again", async (t) => {
+  await using disk = await createDisk(join(await makeDirectory(t), "disk"));
+  if (!disk.isReal) return t.skip("only root can make a small file system");
+  const source = await packSource(await makeSource(t), "command");
+  await disk.setFull(true);
+  const { TMPDIR } = process.env;
+  process.env["TMPDIR"] = disk.directory;
+  try {
+    await assert.rejects(checkPackedSource(source, "command"), (error: unknown) => {
+      assert.ok(error instanceof ProblemError);
+      assert.equal(error.kind, "unavailable");
+      assert.match(error.message, /cannot be unpacked on this replica: ENOSPC.*; free space there and push again$/);
+      return true;
+    });
+  } finally {
+    if (TMPDIR === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = TMPDIR;
+  }
 });
