@@ -3,6 +3,7 @@ import { benchBurst } from "./burst.ts";
 import { benchClaim } from "./claim.ts";
 import { benchDecide } from "./decide.ts";
 import type { Bench } from "./environment.ts";
+import { benchFailover } from "./failover.ts";
 import { benchFill } from "./fill.ts";
 import { benchLifecycle } from "./lifecycle.ts";
 import { benchPass } from "./pass.ts";
@@ -81,5 +82,12 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
       quick
         ? { prebuilds: 16, smaller: [4], rounds: 1, startMs: 10 }
         : { prebuilds: 1_000, smaller: [10, 100], rounds: 3, startMs: 100 },
+    ),
+  failover: (bench, { quick }) =>
+    benchFailover(
+      bench,
+      quick
+        ? { size: { ...TINY, members: 50 }, rounds: 1, leadInMs: 500, patienceMs: 2_000 }
+        : { size: BUSY, rounds: 7, leadInMs: 1_000, patienceMs: 60_000 },
     ),
 };
