@@ -22,9 +22,12 @@ type LeadershipOptions = {
 /** How often a replica that does not lead tries to, and how often the leader makes sure that it still does. */
 const TRY_MS = 500;
 
-/** Makes the server give up a session, and with it the lock, within seconds of the machine at the other end dying. */
+/**
+ * Makes the server give up a session, and with it the lock, within seconds of the machine at the other end dying, or of
+ * the process there being frozen: its machine answers for it, but it asks nothing any more.
+ */
 const NOTICE_DEAD_CLIENTS =
-  "set tcp_keepalives_idle = 3; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 2";
+  "set tcp_keepalives_idle = 3; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 2; set idle_session_timeout = '5s'";
 
 /**
  * Competes for a session advisory lock on a connection of its own. Losing the connection is losing the lock, so it

@@ -53,6 +53,15 @@ it("when the leader is killed, the other replica leads within ten seconds", asyn
   await waitFor("the standby to lead", () => leads(standby), { timeoutMs: 10_000 });
 });
 
+it("when the leader is frozen, the other replica leads within ten seconds, and the frozen one no longer when it goes on", async (t) => {
+  const { leader, standby } = await twoReplicas(t);
+  leader.child.kill("SIGSTOP");
+  await waitFor("the standby to lead", () => leads(standby), { timeoutMs: 10_000 });
+  leader.child.kill("SIGCONT");
+  await waitFor("the frozen one to notice", () => !leads(leader) || undefined);
+  assert.ok(leads(standby), "only one of them leads");
+});
+
 it("a replica whose database connections are all cut leads again and goes on", async (t) => {
   const { url, pool } = await createTestDatabase(t);
   const daemon = await startProcess(t, ["run"], { env: { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "1" } });
