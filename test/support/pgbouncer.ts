@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,12 +8,23 @@ import type { TestContext } from "node:test";
 import { freePort } from "./free-port.ts";
 import { waitFor } from "./wait-for.ts";
 
+type Mode = "transaction" | "session";
+
+/** A PgBouncer in front of a database. */
+export type Pooler = {
+  /** The database's URL through it. */
+  readonly url: string;
+  /** Kills it, with all its connections, and starts it again; resolves when it listens. */
+  restart(): Promise<void>;
+};
+
 /** Starts PgBouncer in front of a database; undefined where it is not installed. Returns the URL through it. */
-export async function startPgBouncer(
-  t: TestContext,
-  url: string,
-  mode: "transaction" | "session",
-): Promise<string | undefined> {
+export async function startPgBouncer(t: TestContext, url: string, mode: Mode): Promise<string | undefined> {
+  return (await startPooler(t, url, mode))?.url;
+}
+
+/** The same, and a way to start it again. */
+export async function startPooler(t: TestContext, url: string, mode: Mode): Promise<Pooler | undefined> {
   if (spawnSync("pgbouncer", ["--version"]).status !== 0) return undefined;
   const target = new URL(url);
   const directory = await mkdtemp(join(tmpdir(), "prebuildd-pgbouncer-"));
@@ -39,10 +51,20 @@ server_reset_query_always = 0
   );
   // PgBouncer refuses to run as root.
   const asNobody = process.getuid?.() === 0 ? ["-u", "postgres"] : [];
-  const child: ChildProcess = spawn("pgbouncer", ["-q", ...asNobody, config], { stdio: "ignore" });
-  t.after(() => child.kill("SIGKILL"));
-  await waitFor("PgBouncer to listen", () => canConnect(port));
-  return `postgresql://${target.username}@127.0.0.1:${port}/${database}`;
+  let child: ChildProcess | undefined;
+  const start = async () => {
+    child = spawn("pgbouncer", ["-q", ...asNobody, config], { stdio: "ignore" });
+    await waitFor("PgBouncer to listen", () => canConnect(port));
+  };
+  t.after(() => child?.kill("SIGKILL"));
+  await start();
+  return {
+    url: `postgresql://${target.username}@127.0.0.1:${port}/${database}`,
+    async restart() {
+      if (child?.kill("SIGKILL")) await once(child, "exit");
+      await start();
+    },
+  };
 }
 
 function canConnect(port: number): Promise<true | undefined> {
