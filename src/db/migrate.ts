@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import pg from "pg";
 import journal from "../../drizzle/meta/_journal.json" with { type: "json" };
-import { databaseErrorOf, messageOf, ProblemError, UsageError } from "../errors.ts";
+import { databaseErrorOf, isLockTimeout, messageOf, ProblemError, UsageError } from "../errors.ts";
 import { refuseTransactionPooler } from "./pooler.ts";
 import { installQueueSchema, removeQueueSchema } from "./queue-schema.ts";
 
@@ -13,6 +14,12 @@ import { installQueueSchema, removeQueueSchema } from "./queue-schema.ts";
  */
 export const MIGRATIONS = { schema: "prebuildd_migrations", table: "migrations" } as const;
 const MINIMUM_SERVER_VERSION = 150000;
+const DEADLOCK = "40P01";
+/** How long a table is waited for; well below the second after which the server looks for deadlocks. */
+const LOCK_MS = 500;
+/** The longest pause before the tables are asked for again, and after how long that is given up. */
+const MAX_PAUSE_MS = 15_000;
+const PATIENCE_MS = 5 * 60_000;
 const migrationsFolder = fileURLToPath(new URL("../../drizzle", import.meta.url));
 
 export type MigrationStatus = {
@@ -68,8 +75,34 @@ export async function migrationStatus(url: string): Promise<MigrationStatus> {
   return withClient(url, readStatus);
 }
 
-/** Loading the library takes longer than a daemon's whole other start, so it is done only when there is work for it. */
+/**
+ * Applies what is missing, all of it or nothing, while replicas of an older version go on working. A table that somebody
+ * keeps, as a backup does for an hour, is not waited for at length, since everybody who comes later would wait, too; and
+ * it is left again to who has taken the same tables in another order, so that this ends by itself and they go on.
+ */
 async function applyMissing(client: pg.Client): Promise<void> {
+  await client.query(`set lock_timeout = ${LOCK_MS}`);
+  const startedAt = performance.now();
+  for (let pauseMs = LOCK_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    try {
+      return await applyAtOnce(client);
+    } catch (cause) {
+      if (!isLockTimeout(cause) && databaseErrorOf(cause)?.code !== DEADLOCK) throw cause;
+      if (performance.now() - startedAt > PATIENCE_MS) {
+        throw new ProblemError(
+          "unavailable",
+          "the database could not be migrated, because somebody keeps a table locked that a migration changes, such as a " +
+            "backup or a transaction that somebody has left open. Nothing was changed. Try again when it has ended.",
+          { cause },
+        );
+      }
+    }
+    await delay(pauseMs);
+  }
+}
+
+/** Loading the library takes longer than a daemon's whole other start, so it is done only when there is work for it. */
+async function applyAtOnce(client: pg.Client): Promise<void> {
   const [{ drizzle }, { migrate }] = await Promise.all([
     import("drizzle-orm/node-postgres"),
     import("drizzle-orm/node-postgres/migrator"),

@@ -10,6 +10,7 @@ import { WORK } from "../../src/provisioner/queue.ts";
 import { PREBUILDS_SYSTEM_USER_ID } from "../../src/system-user.ts";
 import { readCatalogue } from "../support/catalogue.ts";
 import { createDatabaseWithQueues, createTestDatabase, emptyDatabase } from "../support/database.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 const names = journal.entries.map((entry) => entry.tag);
 const systemUserMigration = names.indexOf("0003_system_user");
@@ -105,6 +106,42 @@ test("three processes that migrate at the same time all succeed and apply each m
   }
   const { rows } = await pool.query(`select count(*)::int as count from ${MIGRATIONS.schema}.${MIGRATIONS.table}`);
   assert.equal(rows[0].count, names.length);
+});
+
+/** A database before the migration that changes the jobs of replicas that go on, and somebody who is in its tables. */
+async function beforeOperations(t: TestContext, begin: string) {
+  const { url, pool } = await createTestDatabase(t);
+  await migrateDown(url, names.indexOf("0014_operations"));
+  const somebody = await pool.connect();
+  t.after(() => somebody.release(true));
+  await somebody.query(`begin; set local statement_timeout = '5s'; ${begin}`);
+  const isWaiting = async () => {
+    const { rowCount } = await pool.query(
+      "select from pg_stat_activity where datname = current_database() and application_name = 'prebuildd migrate' and wait_event_type = 'Lock'",
+    );
+    return rowCount === 1;
+  };
+  const migrated = migrateUp(url);
+  migrated.catch(() => {}); // the test waits for it later
+  await waitFor("the migration to wait for a table", isWaiting, { intervalMs: 5 });
+  return { pool, somebody, migrated };
+}
+
+test("while a backup reads a table, the migration waits for it, and older replicas do not", async (t) => {
+  const { pool, somebody, migrated } = await beforeOperations(t, "lock table provisioner_jobs in access share mode");
+  const replica = await pool.connect();
+  t.after(() => replica.release(true));
+  await replica.query("set statement_timeout = '3s'");
+  await replica.query("select from provisioner_jobs");
+  await somebody.query("commit");
+  assert.ok((await migrated).migrations.every(({ applied }) => applied));
+});
+
+test("an older replica that takes the tables of a migration in another order goes on, and so does the migration", async (t) => {
+  const { somebody, migrated } = await beforeOperations(t, "lock table templates in row exclusive mode");
+  await somebody.query("update provisioner_jobs set error = error");
+  await somebody.query("commit");
+  assert.ok((await migrated).migrations.every(({ applied }) => applied));
 });
 
 test("migrating a database that is up to date changes nothing", async (t) => {
