@@ -16,7 +16,7 @@ const WORKERS = 8;
 const PEOPLE = 50;
 const ORDINARY = 1_000;
 const POLL_MS = 50;
-const REFILL_PATIENCE_MS = 120_000;
+const REFILL_PATIENCE_MS = 300_000;
 /** How far apart the points of the curve are. */
 const GRID_MS = 500;
 

@@ -149,6 +149,7 @@ async function loseLeader(given: Given, death: Death): Promise<Round> {
   });
 
   await delay(given.leadInMs);
+  while (reactions.length === 0) await delay(10);
   const before = [...reactions];
   const led = replicas.nextLeader(given.patienceMs);
   const diedAt = performance.now();

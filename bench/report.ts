@@ -7,7 +7,7 @@ export type Target = { readonly text: string; readonly met: boolean };
 export type Row = {
   readonly name: string;
   readonly value: Spread;
-  readonly unit: "ms" | "µs" | "s" | "per s" | "MB" | "prebuilds";
+  readonly unit: "ms" | "µs" | "s" | "per s" | "MB" | "MB/min" | "prebuilds";
   /** The figure divided by the baseline's; the baseline itself has none. */
   readonly ratio?: Spread;
   readonly details?: string;

@@ -12,6 +12,7 @@ import type { Table } from "./report.ts";
 import { benchRequests } from "./requests.ts";
 import { benchRoles } from "./roles.ts";
 import { benchScrape } from "./scrape.ts";
+import { benchSoak } from "./soak.ts";
 import { benchSpend } from "./spend.ts";
 import type { WorldSize } from "./world.ts";
 
@@ -24,6 +25,13 @@ const LARGE: WorldSize = {
   ordinary: 100_000,
 };
 const TINY: WorldSize = { name: "5 × 10 prebuilds, 100 workspaces", pools: 5, members: 10, ordinary: 100 };
+
+const LARGEST: WorldSize = {
+  name: "10,000 × 10 prebuilds, 100k workspaces",
+  pools: 10_000,
+  members: 10,
+  ordinary: 100_000,
+};
 
 const BUSY: WorldSize = { name: "20 × 500 prebuilds, 20k workspaces", pools: 20, members: 500, ordinary: 20_000 };
 
@@ -89,5 +97,12 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
       quick
         ? { size: { ...TINY, members: 50 }, rounds: 1, leadInMs: 500, patienceMs: 2_000 }
         : { size: BUSY, rounds: 7, leadInMs: 1_000, patienceMs: 60_000 },
+    ),
+  soak: (bench, { quick }) =>
+    benchSoak(
+      bench,
+      quick
+        ? { smallest: TINY, largest: TINY, passes: 1, size: { ...TINY, members: 50 }, seconds: 2, perSecond: 20 }
+        : { smallest: SMALL, largest: LARGEST, passes: 20, size: LARGE, seconds: 600, perSecond: 100 },
     ),
 };
