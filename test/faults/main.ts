@@ -47,7 +47,9 @@ const summary = createSummary({ seed, first, startedAt: new Date().toISOString()
     const result = await runRound(cluster, ledger, round);
     const violations = [...result.violations, ...unexpected.splice(0)];
     addRound(summary, round, { ...result, violations });
-    print(`  well again after ${(result.settledMs / 1_000).toFixed(1)} s, ${violations.length} violations`);
+    print(
+      `  well again after ${(result.settledMs / 1_000).toFixed(1)} s, ${violations.length} violations; last: ${result.last ?? "-"}`,
+    );
     for (const violation of violations.slice(0, SHOWN)) print(`  VIOLATION ${violation}`);
     if (violations.length > SHOWN) print(`  ... and ${violations.length - SHOWN} more`);
     if (violations.length > 0) print(`  again: npm run test:faults -- --seed ${seed} --first ${number} --rounds 1`);

@@ -13,6 +13,8 @@ import { watchPools } from "./watch.ts";
 export type RoundResult = {
   /** How long it took from the end of the faults until everything was as it should be, in milliseconds. */
   readonly settledMs: number;
+  /** What was the last to become so. */
+  readonly last: string | undefined;
   readonly violations: readonly string[];
   /** How often the pools were looked at meanwhile. */
   readonly looks: number;
@@ -34,14 +36,14 @@ export async function runRound(cluster: Cluster, ledger: Ledger, round: Round): 
   ending.abort();
   await load;
   await injection.heal();
-  const { ms, open } = await settle(cluster, ledger);
+  const { ms, last, open } = await settle(cluster, ledger);
   const { looks, violations } = await watch.stop();
   violations.push(...ledger.violations.splice(0));
   if (open.length > 0) {
     violations.push(...open.map((what) => `${SETTLE_LIMIT_MS / 1_000} s after the faults: ${what}`));
   }
   violations.push(...(await checkWhenStill(cluster, ledger)));
-  return { settledMs: ms, violations, looks };
+  return { settledMs: ms, last, violations, looks };
 }
 
 /** Compares when nothing happens in between: a pool whose prebuilds expire is never still for long. */

@@ -11,14 +11,20 @@ const BETWEEN_LOOKS_MS = 200;
 /**
  * Waits until all that was asked for is there and all pools are full. People ask again for what they had no answer to,
  * and for what a driver that has recovered refused them.
- * @returns how long it took in milliseconds, and what is still open when the limit is over
+ * @returns how long it took in milliseconds, what came last, and what is still open when the limit is over
  */
-export async function settle(cluster: Cluster, ledger: Ledger): Promise<{ ms: number; open: string[] }> {
+export async function settle(
+  cluster: Cluster,
+  ledger: Ledger,
+): Promise<{ ms: number; last: string | undefined; open: string[] }> {
   const startedAt = performance.now();
+  let last: string | undefined;
   for (;;) {
     const open = await lookOnce(cluster, ledger);
+    last = open[0] ?? last;
     const ms = performance.now() - startedAt;
-    if (ms > SETTLE_LIMIT_MS || (open.length === 0 && (await areRefusedForGood(cluster, ledger)))) return { ms, open };
+    if (ms > SETTLE_LIMIT_MS || (open.length === 0 && (await areRefusedForGood(cluster, ledger))))
+      return { ms, last, open };
     await delay(BETWEEN_LOOKS_MS);
   }
 }
