@@ -8,6 +8,9 @@ import { startProcess } from "../support/daemon.ts";
 import { createDatabaseWithQueues } from "../support/database.ts";
 import { waitFor } from "../support/wait-for.ts";
 
+/** Three daemons start at once, on a machine that may have more to do. */
+const PATIENT = { timeoutMs: 60_000 };
+
 // Each has a daemon and a database of its own, and waits most of the time.
 describe("stopping", { concurrency: 3 }, () => {
   it("a daemon that is told to stop ends by itself with exit code 0, and none of its connections is left", async (t) => {
@@ -34,7 +37,7 @@ describe("stopping", { concurrency: 3 }, () => {
       start: "echo begun > $TEST_DIR/begun; while [ ! -e $TEST_DIR/go ]; do sleep 0.05; done",
     });
     const daemon = await startProcess(t, ["run"], { env: { DATABASE_URL: url } });
-    await waitFor("the build to run", () => existsSync(`${template.testDir}/begun`) || undefined);
+    await waitFor("the build to run", () => existsSync(`${template.testDir}/begun`) || undefined, PATIENT);
     daemon.child.kill("SIGTERM");
     await daemon.logged("stopping");
     await template.touch("go");
@@ -50,7 +53,7 @@ describe("stopping", { concurrency: 3 }, () => {
     });
     const env = { DATABASE_URL: url, PREBUILDD_SHUTDOWN_TIMEOUT: "2s" };
     const daemon = await startProcess(t, ["run"], { env });
-    await waitFor("the build to run", () => existsSync(`${template.testDir}/begun`) || undefined);
+    await waitFor("the build to run", () => existsSync(`${template.testDir}/begun`) || undefined, PATIENT);
     const pid = (await readFile(`${template.testDir}/pid`, "utf8")).trim();
     daemon.child.kill("SIGTERM");
     assert.deepEqual(await daemon.exited(), { code: 0, signal: null });
@@ -75,7 +78,7 @@ describe("stopping", { concurrency: 3 }, () => {
     const { url, pool } = await createDatabaseWithQueues(t);
     const template = await givenCommandPool(t, pool, { start: "touch $TEST_DIR/begun; sleep 600" });
     const daemon = await startProcess(t, ["run"], { env: { DATABASE_URL: url } });
-    await waitFor("the build to run", () => existsSync(`${template.testDir}/begun`) || undefined);
+    await waitFor("the build to run", () => existsSync(`${template.testDir}/begun`) || undefined, PATIENT);
     daemon.child.kill("SIGTERM");
     await daemon.logged("stopping");
     // Signals that come as fast as a terminal and npm pass on the same Ctrl-C count as one.
@@ -91,7 +94,7 @@ describe("stopping", { concurrency: 3 }, () => {
     });
     const env = { DATABASE_URL: url, PREBUILDD_PROVISIONERS: "1" };
     const first = await startProcess(t, ["run"], { env });
-    await waitFor("the build to run", () => existsSync(`${template.testDir}/pids`) || undefined);
+    await waitFor("the build to run", () => existsSync(`${template.testDir}/pids`) || undefined, PATIENT);
     const second = await startProcess(t, ["run"], { env });
     await second.ready();
     first.child.kill("SIGKILL");

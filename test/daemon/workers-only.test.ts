@@ -57,7 +57,7 @@ it("replicas that run builds only share the builds of one that runs none, never 
   const isFull = async () =>
     (await count({ pool }, "workspaces where agents_ready and owner_id = $1", [PREBUILDS_SYSTEM_USER_ID])) === 2;
   await waitFor("the pool to be full", isFull, PATIENT);
-  await waitFor("both to have taken part", () => workers.every((worker) => ended(worker) === 1));
+  await waitFor("both to have taken part", () => workers.every((worker) => ended(worker) === 1), PATIENT);
   assert.equal(ended(first), 0);
 
   const hanging = 'echo "$PREBUILDD_WORKSPACE_DIR" >> $TEST_DIR/dirs; [ $(wc -l < $TEST_DIR/dirs) -gt 1 ] || sleep 600';
@@ -75,7 +75,9 @@ it("replicas that run builds only share the builds of one that runs none, never 
   const survivor = workers.find((worker) => worker !== victim) ?? assert.fail();
   for (const { child } of [victim, first]) child.kill("SIGKILL");
   await waitFor("the survivor to finish it", isFull, PATIENT);
-  const { rows } = await pool.query("select from pg_stat_activity where application_name = 'prebuildd leader'");
+  const { rows } = await pool.query(
+    "select from pg_stat_activity where application_name = 'prebuildd leader' and datname = current_database()",
+  );
   assert.equal(rows.length, 0, "nobody competes");
 
   await pool.query("update template_version_presets set desired_instances = 3");

@@ -56,7 +56,8 @@ export function startLoad(t: TestContext, api: Api, first: string): Load {
     const preset = (presets.body as unknown as { id: string; name: string }[]).find(({ name }) => name === wanted);
     const answer = await ask("POST", "/organizations/default/members/me/workspaces", {
       name: `story-${n}`,
-      template_id: template.body["id"],
+      // Its version, too: when another one becomes active meanwhile, this one is built, and nothing is refused.
+      template_version_id: template.body["active_version_id"],
       template_version_preset_id: preset?.id,
     });
     created.push(answer);
