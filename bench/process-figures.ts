@@ -12,21 +12,24 @@ export async function residentMemory(pid: number): Promise<{ now: number; most: 
   return { now: megabytes("VmRSS"), most: megabytes("VmHWM") };
 }
 
-/** The CPU seconds that these processes have used, with those of their children that have ended. */
-export async function cpuSeconds(pids: readonly number[]): Promise<number> {
-  const times = await Promise.all(pids.map(async (pid) => (await readStat(pid))?.cpuSeconds ?? 0));
-  return times.reduce((sum, seconds) => sum + seconds, 0);
+/** The CPU seconds that a process has used, with those of its children that have ended. */
+export async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readStat(pid);
+  if (!stat) throw new Error(`the process ${pid} has ended while it was looked at`);
+  return stat.cpuSeconds;
 }
 
-/** The process of a server's own that one of its sessions' processes was started by, and all that it has started. */
-export async function familyOf(sessionPid: number): Promise<number[]> {
+/** The CPU seconds of a whole database server, which is found by the process of one of its sessions. */
+export async function serverCpuSeconds(sessionPid: number): Promise<number> {
   const session = await readStat(sessionPid);
   if (session?.name !== "postgres")
-    throw new Error("the database server must run on this machine, for its CPU time is read");
-  const parent = session.parentPid;
-  const entries = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(entries.map(async (pid) => ({ pid, stat: await readStat(pid) })));
-  return [parent, ...found.flatMap(({ pid, stat }) => (stat?.parentPid === parent ? [pid] : []))];
+    throw new Error("the database server must run on this machine, because its CPU time is looked at");
+  const server = await cpuSeconds(session.parentPid);
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const stats = await Promise.all(pids.map(readStat));
+  return stats
+    .filter((stat) => stat?.parentPid === session.parentPid)
+    .reduce((sum, stat) => sum + (stat?.cpuSeconds ?? 0), server);
 }
 
 type Stat = { readonly name: string; readonly parentPid: number; readonly cpuSeconds: number };

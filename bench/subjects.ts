@@ -1,5 +1,6 @@
 import { benchAccess } from "./access.ts";
 import { benchBurst } from "./burst.ts";
+import { benchCapacity } from "./capacity.ts";
 import { benchClaim } from "./claim.ts";
 import { benchDecide } from "./decide.ts";
 import type { Bench } from "./environment.ts";
@@ -33,6 +34,7 @@ const LARGEST: WorldSize = {
   ordinary: 100_000,
 };
 
+const SHARED: WorldSize = { name: "100 × 200 prebuilds, 20k workspaces", pools: 100, members: 200, ordinary: 20_000 };
 const BUSY: WorldSize = { name: "20 × 500 prebuilds, 20k workspaces", pools: 20, members: 500, ordinary: 20_000 };
 
 type Measure = (bench: Bench, options: { readonly quick: boolean }) => Promise<Table>;
@@ -104,5 +106,20 @@ export const SUBJECTS: Readonly<Record<string, Measure>> = {
       quick
         ? { smallest: TINY, largest: TINY, passes: 1, size: { ...TINY, members: 50 }, seconds: 2, perSecond: 20 }
         : { smallest: SMALL, largest: LARGEST, passes: 20, size: LARGE, seconds: 600, perSecond: 100 },
+    ),
+  capacity: (bench, { quick }) =>
+    benchCapacity(
+      bench,
+      quick
+        ? {
+            size: { ...TINY, members: 200 },
+            replicas: [1],
+            rounds: 1,
+            clients: 4,
+            seconds: 0.5,
+            warmUpSeconds: 0.1,
+            backlog: 500,
+          }
+        : { size: SHARED, replicas: [1, 2, 3], rounds: 3, clients: 48, seconds: 5, warmUpSeconds: 1, backlog: 4_000 },
     ),
 };
