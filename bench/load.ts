@@ -4,7 +4,7 @@ import type { Replica } from "./daemon.ts";
 import { cpuSeconds, serverCpuSeconds } from "./process-figures.ts";
 
 /** CPU seconds by who has used them. */
-export type Cpu = { readonly daemons: number; readonly postgres: number; readonly clients: number };
+type Cpu = { readonly daemons: number; readonly postgres: number; readonly clients: number };
 
 /** What was done in some time, and what it took. */
 export type Load = {
